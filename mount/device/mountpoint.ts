@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { type Mount, parseMountinfo } from '../../src/mountinfo.ts';
+import { type ChildResult, runBounded } from './child.ts';
+import { abortConnection } from './fusectl.ts';
+
+/** The type /proc/mounts shows for our mounts: file system `fuse`, subtype `nsdir` (mount.fuse3(8)). */
+export const MOUNT_TYPE = 'fuse.nsdir';
+
+/** A healthy daemon answers statfs in microseconds; one that is being started anew, in half a second. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
+const UMOUNT_TIMEOUT_MS = 5_000;
+
+/** Mounts stacked on one directory that are cleared away in one go. */
+const MAX_STACKED = 64;
+
+/** What is mounted on `directory` in this mount namespace, the one that is seen last. Touches no mounted file system. */
+export async function mountsAt(directory: string): Promise<Mount[]> {
+  const mounts = await mountTable();
+  return mounts.filter(({ mountPoint }) => mountPoint === directory);
+}
+
+/** Mount points strictly below `directory`. */
+export async function mountsBelow(directory: string): Promise<Mount[]> {
+  const prefix = directory === '/' ? '/' : `${directory}/`;
+  return (await mountTable()).filter(({ mountPoint }) => mountPoint.startsWith(prefix));
+}
+
+/** The mount that the absolute path `file` is in, going by mountinfo alone. */
+export async function mountOf(file: string): Promise<Mount | undefined> {
+  const around = (await mountTable()).filter(
+    ({ mountPoint }) => mountPoint === '/' || file === mountPoint || file.startsWith(`${mountPoint}/`),
+  );
+  const deepest = Math.max(...around.map(({ mountPoint }) => mountPoint.length));
+  return around.findLast(({ mountPoint }) => mountPoint.length === deepest);
+}
+
+export function isOurs({ type }: Mount): boolean {
+  return type === MOUNT_TYPE;
+}
+
+/** A mount's health, asked by a child process with statfs(2), which the kernel never answers from its caches. */
+export type Health = { readonly alive: true } | { readonly alive: false; readonly reason: string };
+
+export async function healthOf(directory: string, timeoutMs: number = ANSWER_TIMEOUT_MS): Promise<Health> {
+  const { status, stderr } = await runBounded('stat', ['-f', '--', directory], timeoutMs);
+  return status === 0 ? { alive: true } : { alive: false, reason: stderr };
+}
+
+/** umount(8). A mount that is in use is left alone, status 32. The caller has seen that it answers. */
+export function unmount(directory: string): Promise<ChildResult> {
+  return runBounded('umount', ['--', directory], UMOUNT_TIMEOUT_MS);
+}
+
+/** Takes the topmost mount out of the tree; who holds it keeps it (umount(2), MNT_DETACH). */
+export function detach(directory: string): Promise<ChildResult> {
+  return runBounded('umount', ['--lazy', '--no-canonicalize', '--', directory], UMOUNT_TIMEOUT_MS);
+}
+
+/**
+ * Makes an end of every mount of ours on `directory`: whoever waits for an answer gets ENOTCONN, and the directory is
+ * what it was before. Throws if it cannot be detached.
+ */
+export async function clearAway(directory: string): Promise<void> {
+  for (let round = 0; round < MAX_STACKED; round += 1) {
+    const top = (await mountsAt(directory)).at(-1);
+    if (top === undefined || !isOurs(top)) return;
+    await abortConnection(top.device);
+    const { status, stderr } = await detach(directory);
+    if (status !== 0)
+      throw new Error(`Cannot detach the stale mount on ${directory}: ${stderr}; umount -l ${directory}`);
+  }
+}
+
+async function mountTable(): Promise<Mount[]> {
+  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
+}

@@ -1,0 +1,209 @@
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { Change } from '../../src/container/change.ts';
+import type { Machine } from '../../src/container/machine.ts';
+import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
+import { FsError } from '../../src/errno.ts';
+import { runFiles } from '../../src/instance.ts';
+import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
+import { directoryId, type NodeId } from '../../src/tree/node-id.ts';
+import { Tree } from '../../src/tree/tree.ts';
+import { Replier } from './channel.ts';
+import { Reader, Writer } from './cursor.ts';
+import { decodeRequest, type Decoded } from './decode.ts';
+import { notifyInvalidInode, notifyPoll } from './encode-notify.ts';
+import type { Negotiated } from './negotiate.ts';
+import { Notifier } from './notifier.ts';
+import type { InterruptArgs } from './ops/connection.ts';
+import type { PollArgs } from './ops/files.ts';
+import { Pollers } from './pollers.ts';
+import { readTombstones } from './tombstones.ts';
+import type { ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
+
+export interface SessionOptions {
+  /** The open /dev/fuse, mounted. */
+  readonly fd: number;
+  readonly machine: Machine;
+  readonly traceFile: string | undefined;
+  /** How many daemons there were before this one: handles of one are never those of another. */
+  readonly incarnation: number;
+}
+
+/** Handles of one daemon: the serving thread's are odd, the main thread's even. */
+const HANDLES_PER_DAEMON = 2 ** 32;
+
+/** Serves the tree on a device until that is gone. The main thread's half; `worker.ts` is the other. */
+export class DeviceSession {
+  /** Fulfilled with the reason when the device is gone. */
+  readonly ended: Promise<string>;
+  readonly #machine: Machine;
+  readonly #tree: Tree;
+  readonly #notifier: Notifier;
+  readonly #pollers: Pollers;
+  readonly #replier: Replier;
+  readonly #port: MessagePort;
+  readonly #posted: Int32Array;
+  /** Requests under way here, by number, each with what aborts it. */
+  readonly #underWay = new Map<number, AbortController>();
+  readonly #reappearing = new Set<NodeId>();
+
+  constructor({ fd, machine, traceFile, incarnation }: SessionOptions) {
+    const files = runFiles(machine.instance);
+    const traceFd = traceFile === undefined ? undefined : openSync(traceFile, 'a', 0o600);
+    const onBug = (where: string, error: unknown) => {
+      machine.log.error({ where, err: error }, 'bug: answered EIO');
+    };
+    this.#machine = machine;
+    this.#notifier = new Notifier(fd, machine.log);
+    this.#pollers = new Pollers(files.pollers, (wake) => {
+      this.#notifier.push(`poll ${wake}`, notifyPoll(wake));
+    });
+    this.#tree = new Tree(machine, this.#listener(), incarnation * HANDLES_PER_DAEMON + 2);
+    this.#replier = new Replier({ fd, writer: new Writer(), traceFd, onBug });
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#posted = new Int32Array(new SharedArrayBuffer(4));
+    const tombstones = readTombstones(files.tombstones, Date.now());
+    for (const tombstone of tombstones) this.#hide(tombstone);
+    machine.store.onCommit((changes) => {
+      this.#publish(changes);
+    });
+    const workerData: WorkerData = {
+      fd,
+      port: port2,
+      posted: this.#posted,
+      snapshot: [...machine.store.registry.snapshot()],
+      tombstones,
+      tombstoneFile: files.tombstones,
+      sessionFile: files.session,
+      negotiated: readNegotiated(files.session),
+      firstHandle: incarnation * HANDLES_PER_DAEMON + 1,
+      cgroupBase: machine.cgroupBase,
+      traceFd,
+    };
+    this.ended = new Promise((resolve, reject) => {
+      port1.on('message', (message: ToMain) => {
+        if (message.kind === 'end') resolve(message.reason);
+        else this.#receive(message);
+      });
+      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, transferList: [port2] });
+      worker.on('error', reject);
+    });
+    this.#pollers.wakeAll();
+  }
+
+  #listener(): TreeListener {
+    return {
+      directoryChanged: (id) => {
+        this.#notifier.push(`inode ${id}`, notifyInvalidInode(id));
+      },
+      wake: (wake) => {
+        this.#pollers.wake(wake);
+      },
+    };
+  }
+
+  #receive(message: Exclude<ToMain, { kind: 'end' }>): void {
+    switch (message.kind) {
+      case 'request':
+        void this.#serve(message.bytes);
+        return;
+      case 'hidden':
+        this.#hide(message.tombstone);
+        return;
+      case 'negotiated':
+        this.#machine.log.info(message.negotiated, 'mounted');
+        return;
+      case 'bug':
+        this.#machine.log.error({ where: message.where, stack: message.stack }, 'bug in the serving thread');
+        return;
+    }
+  }
+
+  async #serve(bytes: Uint8Array): Promise<void> {
+    // A reader of its own: what it decodes stays valid while the request waits.
+    const decoded = decodeRequest(new Reader(bytes), bytes.length);
+    if (decoded.op.name === 'INTERRUPT') {
+      this.#interrupt(decoded.args as InterruptArgs);
+      return;
+    }
+    const begun = performance.now();
+    const { unique } = decoded.request;
+    const abort = new AbortController();
+    this.#underWay.set(unique, abort);
+    try {
+      const answer = await this.#answer(decoded, { ...decoded.request, signal: abort.signal });
+      this.#replier.answer(decoded, answer);
+      this.#log(decoded, begun, 'ok');
+    } catch (error) {
+      this.#replier.fail(decoded, error);
+      this.#log(decoded, begun, error instanceof FsError ? `${error.errno}: ${error.message}` : 'bug');
+    } finally {
+      this.#underWay.delete(unique);
+    }
+  }
+
+  async #answer(decoded: Decoded, request: Request & Decoded['request']): Promise<unknown> {
+    if (decoded.op.name === 'POLL') this.#expectWake(decoded.args as PollArgs);
+    const answer = await decoded.op.serve(this.#tree, request, decoded.args);
+    if (typeof answer === 'symbol') throw new FsError('ENOSYS', `${decoded.op.name} is not supported`);
+    return answer;
+  }
+
+  #expectWake({ wake }: PollArgs): void {
+    if (wake !== undefined) this.#pollers.add(wake);
+  }
+
+  /** The caller got a signal. A request that is not here was answered already, or its number is not known yet. */
+  #interrupt({ target }: InterruptArgs): void {
+    this.#underWay.get(target)?.abort();
+  }
+
+  /** Tells the replica, and the kernel where it would not know by itself. */
+  #publish(changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    this.#port.postMessage(changes satisfies ToWorker);
+    Atomics.add(this.#posted, 0, 1);
+    for (const change of changes) {
+      if (!LISTING_CHANGES.has(change.op)) continue;
+      const container = this.#machine.store.registry.get(change.serial);
+      // A container that is being removed is looked at by nobody but its remover, whose listing must not change.
+      if (container && container.hidden === 0) this.#listener().directoryChanged(directoryId(container.serial));
+    }
+  }
+
+  /** An entry was unlinked; when it comes back, the kernel's listing is old. */
+  #hide({ serial, bits, atMs }: Tombstone): void {
+    const { registry } = this.#machine.store;
+    const container = registry.get(serial);
+    if (!container) return;
+    hide(container, bits, atMs);
+    const id = directoryId(serial);
+    if (this.#reappearing.has(id)) return;
+    this.#reappearing.add(id);
+    setTimeout(() => {
+      this.#reappearing.delete(id);
+      if (registry.get(serial)) this.#listener().directoryChanged(id);
+    }, TOMBSTONE_MS + REAPPEAR_MARGIN_MS).unref();
+  }
+
+  #log({ op, request }: Decoded, begun: number, outcome: string): void {
+    if (!LOGGED.has(op.name)) return;
+    const { caller, nodeid } = request;
+    const us = Math.round((performance.now() - begun) * 1000);
+    this.#machine.log.info({ op: op.name, node: nodeid, pid: caller.pid, uid: caller.uid, us, outcome });
+  }
+}
+
+/** After a tombstone's end, so that what is listed then is what resolves. */
+const REAPPEAR_MARGIN_MS = 50;
+
+/** Changes that alter what a container's directory lists, without the kernel having asked for it there. */
+const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set(['start', 'phase', 'exit', 'error', 'want']);
+
+/** Operations that change something: a line each in the log. */
+const LOGGED: ReadonlySet<string> = new Set(['MKDIR', 'RMDIR', 'RENAME', 'RENAME2', 'WRITE', 'SETATTR']);
+
+function readNegotiated(file: string): Negotiated | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Negotiated) : undefined;
+}

@@ -1,0 +1,42 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Change } from '../../src/container/change.ts';
+import type { Serial } from '../../src/ids.ts';
+import type { Negotiated } from './negotiate.ts';
+
+/** What the serving thread is started with. */
+export interface WorkerData {
+  /** The open /dev/fuse. */
+  readonly fd: number;
+  readonly port: MessagePort;
+  /** Counts the messages of the main thread, so that the serving one looks into its port only when there is one. */
+  readonly posted: Int32Array;
+  readonly snapshot: readonly Change[];
+  readonly tombstones: readonly Tombstone[];
+  readonly tombstoneFile: string;
+  readonly sessionFile: string;
+  /** Absent on a new device, whose first request is INIT. */
+  readonly negotiated: Negotiated | undefined;
+  readonly firstHandle: number;
+  readonly cgroupBase: string;
+  /** Descriptor that traces go to. */
+  readonly traceFd: number | undefined;
+}
+
+export interface Tombstone {
+  readonly serial: Serial;
+  readonly bits: number;
+  readonly atMs: number;
+}
+
+/** From the serving thread to the main one. */
+export type ToMain =
+  /** A request that the serving thread leaves to the main one: its bytes. */
+  | { readonly kind: 'request'; readonly bytes: Uint8Array }
+  | { readonly kind: 'negotiated'; readonly negotiated: Negotiated }
+  | { readonly kind: 'hidden'; readonly tombstone: Tombstone }
+  | { readonly kind: 'bug'; readonly where: string; readonly stack: string }
+  /** The device is gone: unmounted or aborted. */
+  | { readonly kind: 'end'; readonly reason: string };
+
+/** From the main thread to the serving one: what happened to the registry. */
+export type ToWorker = readonly Change[];

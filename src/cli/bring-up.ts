@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { exitStatus } from '../../mount/device/child.ts';
+import { clearAway, healthOf, isOurs, mountsAt } from '../../mount/device/mountpoint.ts';
+import { type Instance, runFiles } from '../instance.ts';
+import { Failure } from './command.ts';
+import { daemonProcesses, endDaemon, killDaemon, untilServing } from './daemon-processes.ts';
+import { superviseScript } from './package.ts';
+
+/** What a daemon may need until its mount answers, reading a large journal included. */
+const START_TIMEOUT_MS = 15_000;
+
+const LOG_TAIL_LINES = 12;
+const LOG_TAIL_BYTES = 8192;
+
+/**
+ * Starts the supervisor, which mounts and runs the daemon, in a session of its own, and waits until the mount answers.
+ * Resolves to the daemon's pid. The caller holds the instance's lock and has cleared the mount point.
+ */
+export async function bringUp(instance: Instance, daemonOptions: readonly string[]): Promise<number> {
+  const log = await open(runFiles(instance).daemonLog, 'a', 0o600);
+  const logStart = (await log.stat()).size;
+  const child = spawn(await superviseScript(), superviseArguments(instance, daemonOptions), {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    env: superviseEnvironment(),
+  });
+  const failure = once(child, 'error').then(([error]) => error as Error);
+  await log.close();
+  const supervisor = child.pid;
+  if (supervisor === undefined) throw new Failure(`Cannot start the supervisor: ${(await failure).message}`);
+  child.unref();
+  if (await untilServing(supervisor, () => isServing(instance), START_TIMEOUT_MS)) {
+    return (await daemonProcesses(instance)).daemon ?? supervisor;
+  }
+  if (!(await endDaemon(instance))) await killDaemon(instance);
+  await clearAway(instance.mountPoint);
+  throw new Failure(`${instance.mountPoint} could not be mounted:\n${await logSince(instance, logStart)}`);
+}
+
+/** Runs the supervisor as a child on our own terminal; resolves to the exit status when it ends. */
+export async function superviseInForeground(instance: Instance, daemonOptions: readonly string[]): Promise<number> {
+  const child: ChildProcess = spawn(await superviseScript(), superviseArguments(instance, daemonOptions), {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: superviseEnvironment(),
+  });
+  const pass = () => child.kill('SIGTERM');
+  process.on('SIGTERM', pass).on('SIGINT', pass);
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return exitStatus(code, signal);
+}
+
+/** Makes what the supervisor needs: the run directory, the mount point if it is not there. */
+export async function makeDirectories(instance: Instance): Promise<void> {
+  await mkdir(instance.runDir, { recursive: true, mode: 0o755 });
+  await mkdir(instance.mountPoint, { recursive: true, mode: 0o755 });
+}
+
+function superviseArguments(instance: Instance, daemonOptions: readonly string[]): string[] {
+  const { mountPoint, runDir, stateDir, cgroupName } = instance;
+  return [mountPoint, runDir, '--state-dir', stateDir, '--cgroup', cgroupName, ...daemonOptions];
+}
+
+function superviseEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env, NSDIR_NODE: process.execPath };
+}
+
+async function isServing(instance: Instance): Promise<boolean> {
+  const top = (await mountsAt(instance.mountPoint)).at(-1);
+  if (top === undefined || !isOurs(top)) return false;
+  if ((await daemonProcesses(instance)).daemon === undefined) return false;
+  return (await healthOf(instance.mountPoint)).alive;
+}
+
+/** The last lines that were logged since the log had `start` bytes. */
+async function logSince(instance: Instance, start: number): Promise<string> {
+  const { daemonLog } = runFiles(instance);
+  const { size } = await stat(daemonLog);
+  const text = (await readFile(daemonLog)).toString('utf8', Math.max(start, size - LOG_TAIL_BYTES));
+  const lines = text.trimEnd().split('\n').slice(-LOG_TAIL_LINES);
+  return [...lines.map((line) => `  ${line}`), `(the whole log: ${daemonLog})`].join('\n');
+}

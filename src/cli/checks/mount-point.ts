@@ -1,0 +1,59 @@
+import { systemErrno } from '../../errno.ts';
+import type { FileAccess } from '../../files.ts';
+import type { Instance } from '../../instance.ts';
+import { bad, type Check, good, type Machine, type Outcome } from './check.ts';
+import { isOurs } from '../../../mount/device/mountpoint.ts';
+
+export const mountPoint: Check = {
+  name: 'mount point',
+  required: true,
+  async probe(machine, { mountPoint: directory }: Instance) {
+    const top = (await machine.mountsAt(directory)).at(-1);
+    if (top === undefined) return directoryOutcome(machine.files, directory);
+    const ailment = await machine.ailmentOf(directory);
+    if (isOurs(top)) {
+      return good(`${directory}: mounted by nsdir${ailment === undefined ? '' : `, stale (${ailment})`}`);
+    }
+    return ailment === undefined
+      ? bad(
+          `${directory}: ${top.type} of ${top.source}`,
+          `${directory} is busy: another file system is mounted there`,
+          `umount ${directory}, or mount elsewhere: nsdir mount DIR`,
+        )
+      : bad(
+          `${directory}: dead ${top.type} of ${top.source}`,
+          `${directory} is busy: a file system that does not answer is mounted there (${ailment})`,
+          `umount -l ${directory}`,
+        );
+  },
+};
+
+/** Nothing is mounted there, so asking cannot hang. */
+function directoryOutcome(files: FileAccess, directory: string): Outcome {
+  try {
+    const entries = files.readdirSync(directory);
+    if (entries.length === 0) return good(`${directory}: an empty directory`);
+    return bad(
+      `${directory}: ${entries.length} entries`,
+      `${directory} is not empty: they would be hidden`,
+      'mount elsewhere: nsdir mount DIR',
+    );
+  } catch (error) {
+    const errno = systemErrno(error);
+    if (errno === 'ENOENT') return good(`${directory}: will be made`);
+    if (errno === 'ENOTDIR') {
+      return bad(`${directory}: no directory`, `${directory} is no directory`, 'mount elsewhere: nsdir mount DIR');
+    }
+    return bad(
+      `${directory}: ${errno ?? String(error)}`,
+      `Cannot read ${directory}: ${errno ?? String(error)}`,
+      'sudo',
+    );
+  }
+}
+
+/** Whether the finding's mount point has a healthy tree already. */
+export async function isMounted(machine: Machine, { mountPoint: directory }: Instance): Promise<boolean> {
+  const top = (await machine.mountsAt(directory)).at(-1);
+  return top !== undefined && isOurs(top) && (await machine.ailmentOf(directory)) === undefined;
+}

@@ -1,0 +1,33 @@
+import fs from 'node:fs';
+import { open } from 'node:fs/promises';
+import { runBounded } from '../../../mount/device/child.ts';
+import { healthOf, mountsAt } from '../../../mount/device/mountpoint.ts';
+import { systemErrno } from '../../errno.ts';
+import { initBinary } from '../package.ts';
+import type { Machine } from './check.ts';
+
+const INIT_TIMEOUT_MS = 5_000;
+
+/** The machine we are on. */
+export async function thisMachine(): Promise<Machine> {
+  const initPath = await initBinary();
+  return {
+    files: fs,
+    nodeVersion: process.version,
+    initPath,
+    mountsAt,
+    runInit: () => runBounded(initPath, [], INIT_TIMEOUT_MS),
+    async openDevice(path) {
+      try {
+        await (await open(path, 'r+')).close();
+        return undefined;
+      } catch (error) {
+        return systemErrno(error) ?? String(error);
+      }
+    },
+    async ailmentOf(directory) {
+      const health = await healthOf(directory);
+      return health.alive ? undefined : health.reason;
+    },
+  };
+}

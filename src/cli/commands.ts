@@ -1,0 +1,47 @@
+import type { Command } from './command.ts';
+
+/** One command: loaded only when it is called, so that none pays for the others. */
+export interface CommandRow {
+  readonly name: string;
+  /** What `nsdir --help` says of it; absent: it is for nsdir itself and not shown. */
+  readonly summary?: string;
+  load(): Promise<Command>;
+}
+
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'mount',
+    summary: 'mount the tree of containers',
+    load: async () => (await import('./commands/mount.ts')).mount,
+  },
+  {
+    name: 'umount',
+    summary: 'take the tree away; containers live on',
+    load: async () => (await import('./commands/umount.ts')).umount,
+  },
+  {
+    name: 'tree',
+    summary: 'show containers, what they do and cost',
+    load: async () => (await import('./commands/tree.ts')).tree,
+  },
+  {
+    name: 'run',
+    summary: 'run a command in a container, made and started if need be',
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    name: 'logs',
+    summary: 'show what detached commands of a container wrote',
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  {
+    name: 'doctor',
+    summary: 'say what this machine has, lacks, and how to mend it',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  { name: 'daemon', load: async () => (await import('./commands/daemon.ts')).daemon },
+];
+
+export function findCommand(name: string): CommandRow | undefined {
+  return COMMANDS.find((row) => row.name === name);
+}

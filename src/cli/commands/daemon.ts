@@ -1,0 +1,95 @@
+import { existsSync, fstatSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
+import { DeviceSession } from '../../../mount/device/session.ts';
+import { openMachine } from '../../container/open-machine.ts';
+import { recover } from '../../container/recover.ts';
+import { instanceFor, runFiles, type Instance } from '../../instance.ts';
+import { openLog, type Log } from '../../log.ts';
+import { directoryId } from '../../tree/node-id.ts';
+import { defineCommand } from '../command.ts';
+
+/** Where the supervisor leaves the open device. */
+const DEVICE_FD = 3;
+const LOG_FD = 2;
+
+/** The log is started anew beyond it. */
+const LOG_LIMIT_BYTES = 16 << 20;
+const LOG_CHECK_MS = 60_000;
+
+/** After a signal to end, the device must be gone within this. */
+const SHUTDOWN_LIMIT_MS = 5_000;
+
+const INIT_BINARY = fileURLToPath(new URL('../../../nsdir-init', import.meta.url));
+
+/** Serves the tree on the device that is open as descriptor 3, until that is unmounted. Run by `scripts/supervise`. */
+export const daemon = defineCommand({
+  name: 'daemon',
+  summary: 'serve the tree; run by scripts/supervise with /dev/fuse as descriptor 3',
+  usage: 'MOUNTPOINT',
+  options: {
+    'run-dir': { type: 'string', argument: 'DIR', summary: 'journal, sockets, pid files' },
+    'state-dir': { type: 'string', argument: 'DIR', summary: 'output of detached commands' },
+    cgroup: { type: 'string', argument: 'NAME', summary: 'cgroup below the cgroup v2 root' },
+    trace: { type: 'string', argument: 'FILE', summary: 'append every request and reply' },
+    'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info, warn or error' },
+  },
+  words: [1, 1],
+  async run({ words: [mountPoint], values }) {
+    const standard = instanceFor(mountPoint);
+    const instance: Instance = {
+      ...standard,
+      runDir: values['run-dir'] ?? standard.runDir,
+      stateDir: values['state-dir'] ?? standard.stateDir,
+      cgroupName: values.cgroup ?? standard.cgroupName,
+    };
+    const log = openLog(LOG_FD, values['log-level'] ?? 'info');
+    return await serve(instance, log, values.trace);
+  },
+});
+
+async function serve(instance: Instance, log: Log, traceFile: string | undefined): Promise<number> {
+  const files = runFiles(instance);
+  const machine = await openMachine({
+    instance,
+    log,
+    initBinary: INIT_BINARY,
+    inodeOf: ({ serial }) => directoryId(serial),
+  });
+  if (!existsSync(files.session)) machine.store.forgetDone();
+  await recover(machine);
+  const session = new DeviceSession({
+    fd: DEVICE_FD,
+    machine,
+    traceFile,
+    incarnation: nextIncarnation(files.incarnation),
+  });
+  writeFileSync(files.daemonPid, `${process.pid}\n`);
+  boundLog();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, log));
+  const reason = await session.ended;
+  log.info({ reason }, 'the device is gone');
+  process.exit(0);
+}
+
+/** Ends the connection, so that the serving thread wakes and nobody waits for an answer, and takes the mount away. */
+async function shutDown(instance: Instance, log: Log): Promise<void> {
+  log.info('asked to end');
+  setTimeout(() => process.exit(0), SHUTDOWN_LIMIT_MS).unref();
+  const mounted = await mountsAt(instance.mountPoint);
+  if (mounted.length > 0) await clearAway(instance.mountPoint);
+}
+
+function nextIncarnation(file: string): number {
+  const last = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  const next = Number.isInteger(last) ? last + 1 : 1;
+  writeFileSync(file, `${next}\n`);
+  return next;
+}
+
+function boundLog(): void {
+  setInterval(() => {
+    const stat = fstatSync(LOG_FD);
+    if (stat.isFile() && stat.size > LOG_LIMIT_BYTES) ftruncateSync(LOG_FD);
+  }, LOG_CHECK_MS).unref();
+}

@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises';
+import { healthOf, isOurs, mountsAt } from '../../../mount/device/mountpoint.ts';
+import { type Instance, runFiles } from '../../instance.ts';
+import { type Finding, runChecks } from '../checks/check.ts';
+import { CHECKS } from '../checks/table.ts';
+import { thisMachine } from '../checks/this-machine.ts';
+import { defineCommand } from '../command.ts';
+import { daemonProcesses } from '../daemon-processes.ts';
+import { packageVersion } from '../package.ts';
+import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { versionOf } from '../running-version.ts';
+import { styled } from '../text.ts';
+
+/** The daemon of a mount point, as far as it can be seen from outside. */
+interface DaemonReport {
+  readonly pid: number;
+  readonly supervisorPid: number | null;
+  /** Of the program it was started from, `null` if that is gone. */
+  readonly version: string | null;
+  readonly adapter: 'device' | null;
+  /** Whether its mount answers. */
+  readonly alive: boolean;
+  readonly journalBytes: number | null;
+}
+
+export const doctor = defineCommand({
+  name: 'doctor',
+  summary: 'say what this machine has, lacks, and how to mend it',
+  usage: '[OPTION…] [DIR]',
+  details: ['Exits 1 if something that nsdir mount needs is missing.'],
+  options: {
+    json: { type: 'boolean', summary: 'as JSON: version, mountPoint, checks, daemon' },
+    ...INSTANCE_OPTIONS,
+  },
+  words: [0, 1],
+  async run({ values, words }) {
+    const instance = await placeFor(words[0], values);
+    const checks = await runChecks(CHECKS, await thisMachine(), instance);
+    const daemon = await daemonReport(instance);
+    const version = await packageVersion();
+    const text =
+      values.json === true
+        ? JSON.stringify({ version, mountPoint: instance.mountPoint, checks, daemon }, undefined, 2)
+        : [...checkLines(checks), ...daemonLines(instance, daemon)].join('\n');
+    process.stdout.write(`${text}\n`);
+    return checks.some(({ ok, required }) => required && !ok) ? 1 : 0;
+  },
+});
+
+async function daemonReport(instance: Instance): Promise<DaemonReport | null> {
+  const { daemon, supervisor } = await daemonProcesses(instance);
+  if (daemon === undefined) return null;
+  const top = (await mountsAt(instance.mountPoint)).at(-1);
+  const mounted = top !== undefined && isOurs(top);
+  return {
+    pid: daemon,
+    supervisorPid: supervisor ?? null,
+    version: (await versionOf(daemon)) ?? null,
+    adapter: mounted ? 'device' : null,
+    alive: mounted && (await healthOf(instance.mountPoint)).alive,
+    journalBytes: await sizeOf(runFiles(instance).journal),
+  };
+}
+
+async function sizeOf(file: string): Promise<number | null> {
+  try {
+    return (await stat(file)).size;
+  } catch {
+    return null;
+  }
+}
+
+function checkLines(checks: readonly Finding[]): string[] {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  return checks.flatMap(({ name, required, found, ok, problem, remedy }) => {
+    const mark = ok ? styled('ok  ', 'green') : required ? styled('LACK', 'red') : styled('warn', 'yellow');
+    const indent = ' '.repeat(width + 7);
+    return [
+      `${mark} ${name.padEnd(width)}  ${found}`,
+      ...(ok ? [] : [`${indent}${problem ?? ''}`, `${indent}mend it: ${remedy ?? ''}`]),
+    ];
+  });
+}
+
+function daemonLines(instance: Instance, daemon: DaemonReport | null): string[] {
+  if (daemon === null) return ['', `no daemon at ${instance.mountPoint}: nsdir mount ${instance.mountPoint}`];
+  const { pid, supervisorPid, version, adapter, alive, journalBytes } = daemon;
+  return [
+    '',
+    `daemon    ${pid}, version ${version ?? 'unknown'}, ${alive ? 'answers' : styled('does not answer', 'red')}` +
+      (alive ? '' : `: nsdir mount ${instance.mountPoint} takes over`),
+    `watched   ${supervisorPid === null ? 'by nobody: it is not started anew when it dies' : `by ${supervisorPid}`}`,
+    `adapter   ${adapter ?? 'none: nothing of it is mounted here'}`,
+    `journal   ${journalBytes === null ? 'none' : `${journalBytes} bytes`} in ${instance.runDir}`,
+  ];
+}

@@ -1,0 +1,82 @@
+import path from 'node:path';
+import { clearAway } from '../../../mount/device/mountpoint.ts';
+import type { Instance } from '../../instance.ts';
+import { bringUp, makeDirectories, superviseInForeground } from '../bring-up.ts';
+import { type Finding, type Machine, runChecks } from '../checks/check.ts';
+import { isMounted } from '../checks/mount-point.ts';
+import { CHECKS } from '../checks/table.ts';
+import { thisMachine } from '../checks/this-machine.ts';
+import { defineCommand, Failure } from '../command.ts';
+import { daemonProcesses, endDaemon, killDaemon } from '../daemon-processes.ts';
+import { lockInstance } from '../lock.ts';
+import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+
+export const mount = defineCommand({
+  name: 'mount',
+  summary: 'mount the tree of containers',
+  usage: '[OPTION…] [DIR]',
+  details: [
+    'DIR is $NSDIR_MOUNT or /namespaces if it is not given, and is made if it is not there.',
+    'First it is checked that the machine has what is needed (see nsdir doctor). If the tree is mounted already, that is ' +
+      'all right. A mount of a daemon that is gone or hangs is taken over: containers live on.',
+  ],
+  options: {
+    foreground: { type: 'boolean', short: 'f', summary: 'stay, log to the terminal, end with SIGTERM or ^C' },
+    trace: { type: 'string', argument: 'FILE', summary: 'write every request and reply to FILE' },
+    'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info (default), warn or error' },
+    ...INSTANCE_OPTIONS,
+  },
+  words: [0, 1],
+  async run({ values, words }) {
+    const instance = await placeFor(words[0], values);
+    const machine = await thisMachine();
+    if (await isMounted(machine, instance)) return alreadyMounted(instance);
+    refuseUnless(await runChecks(CHECKS, machine, instance), instance);
+
+    const lock = await lockInstance(instance);
+    try {
+      // Another `nsdir mount` may have been at work while the lock was waited for.
+      if (await isMounted(machine, instance)) return await alreadyMounted(instance);
+      await makeWay(machine, instance);
+      const options = [
+        ...(values.trace === undefined ? [] : ['--trace', path.resolve(values.trace)]),
+        ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
+      ];
+      if (values.foreground !== true) {
+        const pid = await bringUp(instance, options);
+        process.stdout.write(`mounted at ${instance.mountPoint} (daemon ${pid})\n`);
+        return 0;
+      }
+      const ended = superviseInForeground(instance, options);
+      await lock[Symbol.asyncDispose]();
+      return await ended;
+    } finally {
+      await lock[Symbol.asyncDispose]();
+    }
+  },
+});
+
+async function alreadyMounted(instance: Instance): Promise<number> {
+  const { daemon } = await daemonProcesses(instance);
+  const who = daemon === undefined ? '' : ` (daemon ${daemon})`;
+  process.stdout.write(`${instance.mountPoint} is mounted already${who}\n`);
+  return 0;
+}
+
+function refuseUnless(findings: readonly Finding[], instance: Instance): void {
+  const lacking = findings.filter(({ ok, required }) => required && !ok);
+  if (lacking.length === 0) return;
+  const lines = lacking.map(({ problem, remedy }) => `  ${problem ?? ''}\n    mend it: ${remedy ?? ''}`);
+  throw new Failure(`cannot mount at ${instance.mountPoint}:\n${lines.join('\n')}`);
+}
+
+/** Whatever is left of a former daemon here is ended: its mount, its processes. Its containers and journal stay. */
+async function makeWay(machine: Machine, instance: Instance): Promise<void> {
+  const stale = (await machine.mountsAt(instance.mountPoint)).length > 0;
+  await clearAway(instance.mountPoint);
+  if (!(await endDaemon(instance)) && !(await killDaemon(instance))) {
+    throw new Failure(`a former daemon of ${instance.mountPoint} cannot be killed; see nsdir doctor`);
+  }
+  if (stale) process.stdout.write(`took over the stale mount at ${instance.mountPoint}\n`);
+  await makeDirectories(instance);
+}

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { exitStatus, runBounded } from '../../../mount/device/child.ts';
+import { systemErrno } from '../../errno.ts';
+import { type Instance, stateFiles } from '../../instance.ts';
+import { isNamespaceKind, NAMESPACE_KINDS } from '../../namespaces.ts';
+import { defineCommand, Failure, UsageError } from '../command.ts';
+import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
+import { forwardSignals } from '../forward-signals.ts';
+import { initBinary } from '../package.ts';
+import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
+
+/** nsdir itself could not do it, as with env(1), nice(1) and timeout(1). */
+const OWN_FAILURE = 125;
+
+const REMOVE_TIMEOUT_MS = 60_000;
+
+export const run = defineCommand({
+  name: 'run',
+  summary: 'run a command in a container, made and started if need be',
+  usage: '[OPTION…] NAME -- COMMAND [ARGUMENT…]',
+  details: [
+    'NAME is the name of a container or a path of names, web/job; all but the last must be there. The command runs as ' +
+      'a child of the container’s init, with this terminal and the working directory we are in, if the container has it.',
+    'The exit status is that of the command, 128+n if signal n ended it, 126 if it cannot be run, 127 if it is not ' +
+      'found, and 125 if the container is what failed.',
+  ],
+  options: {
+    detach: { type: 'boolean', short: 'd', summary: 'do not wait; nsdir logs NAME shows what it writes' },
+    net: { type: 'boolean', summary: 'a container that is started gets a network of its own as well' },
+    ns: { type: 'string', argument: 'LIST', summary: 'a container that is started gets just these kinds: mnt,uts,pid' },
+    rm: { type: 'boolean', summary: 'remove the container at the end: whatever still runs in it dies' },
+    ...MOUNT_OPTION,
+    ...PLACE_OPTIONS,
+  },
+  words: [1, 1],
+  rest: 'required',
+  async run({ values, words, rest = [] }) {
+    const kinds = wantedKinds(values.net === true, values.ns);
+    if (values.rm === true && values.detach === true) throw new UsageError('--rm and --detach exclude each other');
+    const instance = await placeFor(await treeAt(values.mount), values);
+    const directory = containerDirectory(instance.mountPoint, words[0] ?? '');
+    const started = await ensureStarted(directory, kinds);
+    const status = await command(instance, directory, { started, detach: values.detach === true, argv: rest });
+    if (values.rm === true) await removeTree(directory);
+    return status;
+  },
+});
+
+/** What is written behind `running`: nothing, `+net`, or the exact list. */
+function wantedKinds(net: boolean, list: string | undefined): string | undefined {
+  if (list === undefined) return net ? '+net' : undefined;
+  const words = list.split(',').filter((word) => word !== '');
+  const unknown = words.find((word) => !isNamespaceKind(word));
+  if (unknown !== undefined || words.length === 0) {
+    const known = NAMESPACE_KINDS.map(({ kind }) => kind).join(',');
+    throw new UsageError(`--ns takes a list of ${known}, not ${JSON.stringify(unknown ?? list)}`);
+  }
+  return [...words, ...(net && !words.includes('net') ? ['net'] : [])].join(',');
+}
+
+/** Makes and starts the container as far as that is not done. Whether this call started it. */
+async function ensureStarted(directory: string, kinds: string | undefined): Promise<boolean> {
+  const made = await make(directory);
+  const state = made ? undefined : await stateAt(directory);
+  if (state === 'frozen') {
+    throw new Failure(`${directory} is frozen; thaw it: echo running > ${directory}/.state`, OWN_FAILURE);
+  }
+  if (state === 'running') {
+    if (kinds === undefined) return false;
+    throw new Failure(`${directory} runs already, with the namespaces it has; leave out --net and --ns`, OWN_FAILURE);
+  }
+  try {
+    await writeFile(path.join(directory, '.state'), kinds === undefined ? 'running\n' : `running ${kinds}\n`);
+    return true;
+  } catch (error) {
+    const why = (await refusalAt(directory)) ?? systemErrno(error) ?? String(error);
+    if (made) await removeTree(directory);
+    throw new Failure(`Cannot start ${directory}: ${why}`, OWN_FAILURE);
+  }
+}
+
+/** mkdir(2) of the last name; false if the container is there already. */
+async function make(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory);
+    return true;
+  } catch (error) {
+    const errno = systemErrno(error);
+    if (errno === 'EEXIST') return false;
+    const parent = path.dirname(directory);
+    const remedy = errno === 'ENOENT' ? `; make ${parent} first: mkdir ${parent}` : '';
+    throw new Failure(`Cannot make ${directory}: ${errno ?? String(error)}${remedy}`, OWN_FAILURE);
+  }
+}
+
+interface Job {
+  readonly started: boolean;
+  readonly detach: boolean;
+  readonly argv: readonly string[];
+}
+
+/** Has the container's init run the command, and is its stand-in until it ends. */
+async function command(instance: Instance, directory: string, { started, detach, argv }: Job): Promise<number> {
+  const { initSocket, output } = stateFiles(instance, await serialAt(directory));
+  const child = spawn(
+    await initBinary(),
+    [
+      'run',
+      ...(started ? ['--main'] : []),
+      ...(detach ? ['--detach', output] : []),
+      ...['--cwd', process.cwd()],
+      initSocket,
+      '--',
+      ...argv,
+    ],
+    { stdio: 'inherit' },
+  );
+  const stopForwarding = forwardSignals(child);
+  try {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    return exitStatus(code, signal);
+  } catch (error) {
+    throw new Failure(`Cannot run ${child.spawnfile}: ${(error as Error).message}; see nsdir doctor`, OWN_FAILURE);
+  } finally {
+    stopForwarding();
+  }
+}
+
+async function removeTree(directory: string): Promise<void> {
+  const { status, stderr } = await runBounded('rm', ['-rf', '--', directory], REMOVE_TIMEOUT_MS);
+  if (status !== 0) process.stderr.write(`nsdir run: Cannot remove ${directory}: ${stderr}\n`);
+}

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { defineCommand, Failure, UsageError } from '../command.ts';
+import { treeAt } from '../place.ts';
+import { MAX_CONTAINERS, Reader, type Reading } from '../tree/reading.ts';
+import { renderTree } from '../tree/rendering.ts';
+import { takeScreen } from '../tree/screen.ts';
+import { Shares } from '../tree/shares.ts';
+
+const FRAME_MS = 1000;
+
+export const tree = defineCommand({
+  name: 'tree',
+  summary: 'show containers, what they do and cost',
+  usage: '[OPTION…] [DIR]',
+  details: [
+    'DIR is $NSDIR_MOUNT or /namespaces if it is not given, or any container’s directory in it. PROCS are the processes ' +
+      'of a container itself; CPU and MEMORY are those of all that is in it. A container that never started has state "-".',
+  ],
+  options: {
+    watch: { type: 'boolean', short: 'w', summary: 'show it anew every second, with the share of a cpu, until ^C' },
+    json: { type: 'boolean', summary: 'as JSON: name, state, init, processes, cpuUsec, memoryBytes, children' },
+    all: { type: 'boolean', short: 'a', summary: 'every container; this is the default' },
+  },
+  words: [0, 1],
+  async run({ values, words }) {
+    const directory = await treeAt(words[0]);
+    if (values.watch === true) {
+      if (values.json === true) throw new UsageError('--watch and --json exclude each other');
+      return watch(directory);
+    }
+    const { reading, truncated } = await readWhole(directory);
+    const text = values.json === true ? JSON.stringify(reading, undefined, 2) : renderTree(reading).join('\n');
+    process.stdout.write(`${text}\n`);
+    if (truncated) process.stderr.write(`nsdir tree: only ${MAX_CONTAINERS} containers are shown\n`);
+    return 0;
+  },
+});
+
+async function readWhole(directory: string): Promise<{ reading: Reading; truncated: boolean }> {
+  const reader = new Reader();
+  const reading = await reader.read(directory);
+  if (reading === undefined || (reading.error !== undefined && reading.children.length === 0)) {
+    throw new Failure(`Cannot read ${directory}: ${reading?.error ?? 'ENOENT'}; see nsdir doctor`);
+  }
+  return { reading, truncated: reader.truncated };
+}
+
+/** Frames until SIGINT or SIGTERM. */
+async function watch(directory: string): Promise<number> {
+  const ending = new AbortController();
+  const end = () => {
+    ending.abort();
+  };
+  process.once('SIGINT', end).once('SIGTERM', end).once('SIGHUP', end);
+  const shares = new Shares();
+  using screen = process.stdout.isTTY ? takeScreen(process.stdout) : undefined;
+  while (!ending.signal.aborted) {
+    const { reading } = await readWhole(directory);
+    const lines = renderTree(reading, shares.next(reading, performance.now()));
+    if (screen === undefined) process.stdout.write(`${lines.join('\n')}\n\n`);
+    else screen.draw(lines);
+    await sleep(FRAME_MS, undefined, { signal: ending.signal }).catch(() => undefined);
+  }
+  return 0;
+}

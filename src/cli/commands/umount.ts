@@ -1,0 +1,109 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { runBounded } from '../../../mount/device/child.ts';
+import { detach, healthOf, isOurs, mountsAt, mountsBelow, unmount } from '../../../mount/device/mountpoint.ts';
+import type { Instance } from '../../instance.ts';
+import { defineCommand, Failure } from '../command.ts';
+import { daemonProcesses } from '../daemon-processes.ts';
+import { findHolders } from '../holders.ts';
+import { lockInstance } from '../lock.ts';
+import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { isPopulated, removeTraces, takeDown } from '../take-down.ts';
+import { printable } from '../text.ts';
+
+/** Removing thousands of containers takes seconds. */
+const REMOVE_TIMEOUT_MS = 120_000;
+
+/** Entries given to one rm(1): far below what execve(2) takes. */
+const REMOVE_BATCH = 200;
+
+export const umount = defineCommand({
+  name: 'umount',
+  summary: 'take the tree away',
+  usage: '[OPTION…] [DIR]',
+  details: [
+    'DIR is $NSDIR_MOUNT or /namespaces if it is not given. Containers live on; a later nsdir mount finds them. A tree ' +
+      'that is in use is left alone and its users are named; a daemon that does not answer is ended all the same.',
+  ],
+  options: {
+    lazy: { type: 'boolean', short: 'l', summary: 'although it is in use: who holds it gets errors from then on' },
+    kill: { type: 'boolean', short: 'k', summary: 'remove every container first, and everything nsdir keeps' },
+    ...INSTANCE_OPTIONS,
+  },
+  words: [0, 1],
+  async run({ values, words }) {
+    const instance = await placeFor(words[0], values);
+    const lock = await lockInstance(instance);
+    try {
+      return await umountLocked(instance, values.lazy === true, values.kill === true);
+    } finally {
+      await lock[Symbol.asyncDispose]();
+    }
+  },
+});
+
+async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): Promise<number> {
+  const { mountPoint } = instance;
+  const top = (await mountsAt(mountPoint)).at(-1);
+  if (top !== undefined && !isOurs(top)) {
+    throw new Failure(`${mountPoint} is no mount of nsdir but ${top.type} of ${top.source}: umount ${mountPoint}`);
+  }
+  const health = top === undefined ? undefined : await healthOf(mountPoint);
+  if (kill && health?.alive !== true) {
+    throw new Failure(`--kill needs the tree, which does not answer at ${mountPoint}: nsdir mount ${mountPoint}`);
+  }
+  if (kill) await removeContainers(mountPoint);
+  const containers = health?.alive === true ? await containersIn(mountPoint) : undefined;
+  if (health?.alive === true) await (lazy ? detach(mountPoint) : unmountOrExplain(mountPoint));
+
+  const { daemon, supervisor } = await daemonProcesses(instance);
+  await takeDown(instance);
+  const living = await isPopulated(instance);
+  if (containers === 0 && !living) await removeTraces(instance);
+  process.stdout.write(
+    `${farewell(mountPoint, top !== undefined || daemon !== undefined || supervisor !== undefined)}\n`,
+  );
+  if (living) {
+    const count = containers === undefined ? 'its containers' : plural(containers, 'container');
+    process.stdout.write(`${count} not ended: a later nsdir mount ${mountPoint} finds them\n`);
+  }
+  return 0;
+}
+
+function farewell(mountPoint: string, wasThere: boolean): string {
+  return wasThere ? `${mountPoint} is unmounted` : `nothing is mounted at ${mountPoint}`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? ' was' : 's were'}`;
+}
+
+/** The caller knows that the tree answers. */
+async function containersIn(mountPoint: string): Promise<number> {
+  return (await readdir(mountPoint)).filter((name) => !name.startsWith('.')).length;
+}
+
+async function removeContainers(mountPoint: string): Promise<void> {
+  const names = (await readdir(mountPoint)).filter((name) => !name.startsWith('.'));
+  for (let start = 0; start < names.length; start += REMOVE_BATCH) {
+    const paths = names.slice(start, start + REMOVE_BATCH).map((name) => path.join(mountPoint, name));
+    const { status, stderr } = await runBounded('rm', ['-rf', '--', ...paths], REMOVE_TIMEOUT_MS);
+    if (status !== 0) throw new Failure(`not every container could be removed: ${printable(stderr)}`);
+  }
+}
+
+/** A plain umount(8); who is in the way is named. */
+async function unmountOrExplain(mountPoint: string): Promise<void> {
+  const { status, stderr } = await unmount(mountPoint);
+  if (status === 0) return;
+  const holders = await findHolders(mountPoint);
+  const below = await mountsBelow(mountPoint);
+  const lines = [
+    ...holders.map(
+      ({ pid, command, how, path: held }) => `  ${pid} ${printable(command)}: ${how} is ${printable(held)}`,
+    ),
+    ...below.map(({ mountPoint: inner, type }) => `  ${type} is mounted at ${printable(inner)}`),
+  ];
+  const why = lines.length === 0 ? `  ${printable(stderr)}` : lines.join('\n');
+  throw new Failure(`${mountPoint} is busy:\n${why}\nEnd these, or: nsdir umount --lazy ${mountPoint}`);
+}

@@ -1,0 +1,51 @@
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { FsError, systemErrno } from '../errno.ts';
+import { containerName } from '../ids.ts';
+import type { NodeId } from '../tree/node-id.ts';
+import { serialOf } from '../tree/node-id.ts';
+import { Failure, UsageError } from './command.ts';
+
+/**
+ * The directory of the container that a word names: `web`, `web/job`, or its whole path below the mount point.
+ * Throws UsageError for what cannot be a container's name.
+ */
+export function containerDirectory(mountPoint: string, word: string): string {
+  const within = word.startsWith(`${mountPoint}/`) ? word.slice(mountPoint.length + 1) : word;
+  const names = within.replace(/\/+$/, '').split('/');
+  try {
+    return path.join(mountPoint, ...names.map(containerName));
+  } catch (error) {
+    if (error instanceof FsError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** First word of `.state`; `undefined` if it never started. */
+export async function stateAt(directory: string): Promise<string | undefined> {
+  return (await readEntry(path.join(directory, '.state')))?.trim();
+}
+
+/** The line in `.error`: why the last refused operation was refused. */
+export async function refusalAt(directory: string): Promise<string | undefined> {
+  return (await readEntry(path.join(directory, '.error')))?.trim();
+}
+
+/** Its serial number, which its inode number tells. Throws Failure if there is no such container. */
+export async function serialAt(directory: string): Promise<number> {
+  try {
+    return serialOf((await stat(directory)).ino as NodeId);
+  } catch (error) {
+    throw new Failure(`Cannot find ${directory}: ${systemErrno(error) ?? String(error)}; see nsdir tree`);
+  }
+}
+
+/** What a control entry says, `undefined` if it is not there (any more). */
+async function readEntry(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (systemErrno(error) === 'ENOENT') return undefined;
+    throw new Failure(`Cannot read ${file}: ${systemErrno(error) ?? String(error)}`);
+  }
+}

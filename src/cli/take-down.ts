@@ -1,0 +1,63 @@
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import fs from 'node:fs';
+import path from 'node:path';
+import { clearAway } from '../../mount/device/mountpoint.ts';
+import { findHierarchy } from '../cgroup/hierarchy.ts';
+import { type Instance, runFiles } from '../instance.ts';
+import { Failure } from './command.ts';
+import { endDaemon, killDaemon } from './daemon-processes.ts';
+import { pidFrom, signalIfThere, untilGone } from './processes.ts';
+
+const LAUNCHER_TIMEOUT_MS = 2_000;
+
+/** Ends the daemon and whatever mount of it is left: by asking, else by aborting its connection and killing it. */
+export async function takeDown(instance: Instance): Promise<void> {
+  if (await endDaemon(instance)) {
+    await clearAway(instance.mountPoint);
+    return;
+  }
+  await clearAway(instance.mountPoint);
+  if (!(await killDaemon(instance))) {
+    throw new Failure(`the daemon of ${instance.mountPoint} cannot be killed; see nsdir doctor`);
+  }
+}
+
+/** Whether any process is left in the instance's cgroup (cgroup-v2.rst, `cgroup.events`). */
+export async function isPopulated(instance: Instance): Promise<boolean> {
+  try {
+    return /^populated 1$/m.test(await readFile(path.join(cgroupDirectory(instance), 'cgroup.events'), 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * After the last container: the launcher quits, and the run directory, the state directory and the cgroup go. The caller
+ * has seen that there is no container, and holds the instance's lock.
+ */
+export async function removeTraces(instance: Instance): Promise<void> {
+  await quitLauncher(instance);
+  await rm(instance.runDir, { recursive: true, force: true });
+  await rm(instance.stateDir, { recursive: true, force: true });
+  await removeCgroups(cgroupDirectory(instance));
+}
+
+async function quitLauncher(instance: Instance): Promise<void> {
+  const pid = await pidFrom(runFiles(instance).launcherPid, ['nsdir-init']);
+  if (pid === undefined) return;
+  signalIfThere(pid, 'SIGTERM');
+  if (await untilGone([pid], LAUNCHER_TIMEOUT_MS)) return;
+  signalIfThere(pid, 'SIGKILL');
+  await untilGone([pid], LAUNCHER_TIMEOUT_MS);
+}
+
+function cgroupDirectory({ cgroupName }: Instance): string {
+  return path.join(findHierarchy(fs).mountPoint, cgroupName);
+}
+
+/** A cgroup is removed by rmdir, its children first; its files are not touched. One in use is left. */
+async function removeCgroups(directory: string): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeCgroups(path.join(directory, entry.name));
+  await rmdir(directory).catch(() => undefined);
+}

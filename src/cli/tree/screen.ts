@@ -1,0 +1,32 @@
+/** A terminal's second screen, where frames are drawn over each other (xterm control sequences). */
+const ENTER = '\u001b[?1049h\u001b[?25l';
+const LEAVE = '\u001b[?25h\u001b[?1049l';
+const HOME = '\u001b[H';
+const CLEAR_LINE_END = '\u001b[K';
+const CLEAR_BELOW = '\u001b[J';
+
+/** Takes the terminal over until disposed; also restored when the process exits otherwise. */
+export function takeScreen(terminal: NodeJS.WriteStream): Disposable & { draw(lines: readonly string[]): void } {
+  let taken = true;
+  const leave = () => {
+    if (taken) terminal.write(LEAVE);
+    taken = false;
+  };
+  process.once('exit', leave);
+  terminal.write(ENTER);
+  return {
+    draw(lines) {
+      terminal.write(HOME + fitted(lines, terminal.columns, terminal.rows).join('\n') + CLEAR_BELOW);
+    },
+    [Symbol.dispose]() {
+      process.off('exit', leave);
+      leave();
+    },
+  };
+}
+
+/** What fits `columns × rows`; if lines are left over, the last one says how many. */
+export function fitted(lines: readonly string[], columns: number, rows: number): string[] {
+  const shown = lines.length <= rows ? lines : [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more lines`];
+  return shown.map((line) => Array.from(line).slice(0, columns).join('') + CLEAR_LINE_END);
+}

@@ -1,0 +1,61 @@
+import type { Serial } from '../ids.ts';
+import type { NamespaceKind } from '../namespaces.ts';
+import type { Timespec } from '../time.ts';
+import type { Phase, PinnedProcess } from './container.ts';
+
+/**
+ * All that can happen to the registry. The same values are journaled, replayed by the next daemon, and posted to the
+ * serving thread's replica, so there is one meaning of each: `Registry.apply`.
+ */
+export type Change =
+  | {
+      readonly op: 'make';
+      readonly serial: Serial;
+      readonly parent: Serial;
+      readonly name: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      readonly at: Timespec;
+    }
+  | {
+      readonly op: 'move';
+      readonly serial: Serial;
+      readonly parent: Serial;
+      readonly name: string;
+      readonly at: Timespec;
+    }
+  | { readonly op: 'exchange'; readonly serial: Serial; readonly other: Serial; readonly at: Timespec }
+  | { readonly op: 'drop'; readonly serial: Serial; readonly at: Timespec }
+  | {
+      readonly op: 'attr';
+      readonly serial: Serial;
+      readonly mode?: number;
+      readonly uid?: number;
+      readonly gid?: number;
+      readonly atime?: Timespec;
+      readonly mtime?: Timespec;
+      readonly at: Timespec;
+    }
+  | { readonly op: 'want'; readonly serial: Serial; readonly kinds: readonly NamespaceKind[] | undefined }
+  | {
+      readonly op: 'start';
+      readonly serial: Serial;
+      readonly init: PinnedProcess;
+      readonly kinds: readonly NamespaceKind[];
+      readonly at: Timespec;
+    }
+  | { readonly op: 'phase'; readonly serial: Serial; readonly phase: Phase; readonly at: Timespec }
+  /** The init is gone; `status` is absent where nobody saw how. */
+  | { readonly op: 'exit'; readonly serial: Serial; readonly status?: number; readonly at: Timespec }
+  | { readonly op: 'clear'; readonly serial: Serial; readonly what: 'exit' | 'error' }
+  | { readonly op: 'error'; readonly serial: Serial; readonly text: string; readonly at: Timespec }
+  /** Only in a rewritten journal: serials below this one were given. */
+  | { readonly op: 'next'; readonly serial: Serial };
+
+/** Changes that happen together or not at all. */
+export interface Commit {
+  readonly changes: readonly Change[];
+  /** Number of the kernel's request that this answers, so that the request is not done twice when it is sent again. */
+  readonly done?: number;
+}

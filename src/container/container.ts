@@ -1,0 +1,84 @@
+import type { Pid, Serial } from '../ids.ts';
+import type { NamespaceKind } from '../namespaces.ts';
+import type { Timespec } from '../time.ts';
+
+/**
+ * Where a container is in its life. `declared`: made by mkdir, never started; it lists nothing. `stopped`: ran, and has
+ * no processes any more. `removing`: its removal was begun and will be finished, also by the next daemon.
+ */
+export type Phase = 'declared' | 'running' | 'frozen' | 'stopped' | 'removing';
+
+/** A process that stays the one meant: pids are used again, a pid with its start time is not (proc_pid_stat(5), field 22). */
+export interface PinnedProcess {
+  readonly pid: Pid;
+  /** Clock ticks since boot. */
+  readonly startTime: number;
+}
+
+/** A container as the registry keeps it. Only `Registry.apply` changes one. */
+export interface Container {
+  readonly serial: Serial;
+  parent: Container | undefined;
+  name: string;
+  readonly children: Map<string, Container>;
+  /** Counts the changes of `children`. */
+  version: number;
+  /** Permission bits, with set-gid and sticky, without the type. */
+  mode: number;
+  uid: number;
+  gid: number;
+  atime: Timespec;
+  mtime: Timespec;
+  ctime: Timespec;
+  phase: Phase;
+  /** When phase, init or exit status last changed: the time that control entries show. */
+  changed: Timespec;
+  init: PinnedProcess | undefined;
+  /** Kinds of namespaces that are its own; before the start, those asked for, if any were. */
+  kinds: readonly NamespaceKind[] | undefined;
+  /** Exit status of its last init as a shell has it, 128+n for a signal. */
+  exit: number | undefined;
+  /** Why the last refused operation was refused: one line. */
+  error: string | undefined;
+  /** Bit `entry` is set for a control entry that was unlinked (see `hide`). */
+  hidden: number;
+  /** Milliseconds since the epoch of the last unlink of a control entry. */
+  hiddenAt: number;
+}
+
+/** From the root's child down to the container itself; empty for the root. */
+export function chainOf(container: Container): Container[] {
+  const chain: Container[] = [];
+  for (let at: Container = container; at.parent; at = at.parent) chain.unshift(at);
+  return chain;
+}
+
+/** Path below the mount point, without a leading slash; empty for the root. */
+export function pathOf(container: Container): string {
+  return chainOf(container)
+    .map(({ name }) => name)
+    .join('/');
+}
+
+/** Whether `outer` is `inner` or above it. */
+export function contains(outer: Container, inner: Container): boolean {
+  for (let at: Container | undefined = inner; at; at = at.parent) if (at === outer) return true;
+  return false;
+}
+
+/** The container and all below it, parents first. */
+export function* subtree(container: Container): Generator<Container> {
+  yield container;
+  for (const child of container.children.values()) yield* subtree(child);
+}
+
+/** Whether it has, or may have, processes. */
+export function isLive(container: Container): boolean {
+  return container.phase === 'running' || container.phase === 'frozen';
+}
+
+/** The nearest frozen container at or above this one: freezing holds all that is below. */
+export function frozenBy(container: Container): Container | undefined {
+  for (let at: Container | undefined = container; at; at = at.parent) if (at.phase === 'frozen') return at;
+  return undefined;
+}

@@ -1,0 +1,140 @@
+import { rmSync } from 'node:fs';
+import { processes } from '../cgroup/cgroup.ts';
+import { kill, KILL_LIMIT_MS } from '../cgroup/kill.ts';
+import { removeCgroup } from '../cgroup/remove.ts';
+import { waitUntil } from '../cgroup/wait.ts';
+import { FsError } from '../errno.ts';
+import { ROOT_SERIAL, type Pid } from '../ids.ts';
+import { stateFiles } from '../instance.ts';
+import { now } from '../time.ts';
+import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/**
+ * How long a removal waits for the dead to be gone. A process of the container that waits for a lock of this very
+ * directory dies only when the removal is answered, so the rest is done afterwards.
+ */
+const REMOVE_WAIT_MS = 2_000;
+
+/** How often the killing that a removal left behind is tried again. */
+const AFTERMATH_TRIES = 60;
+
+/** How long to wait for the launcher's word on how an init ended, once all processes are gone. */
+const EXIT_WAIT_MS = 500;
+
+/** 128 + SIGKILL. */
+const KILLED_STATUS = 137;
+
+export interface Remover {
+  readonly caller: { readonly pid: Pid };
+  readonly unique: number;
+}
+
+/** Kills every process of the subtree; the nodes stay. EBUSY for the machine, the daemon's own container, the unkillable. */
+export async function stop(machine: Machine, container: Container): Promise<void> {
+  const what = `stop "${pathOf(container)}"`;
+  await machine.locks.hold(container, what, async () => {
+    refuse(machine, container, what);
+    const directory = machine.cgroupOf(container);
+    if (!(await kill(machine, directory))) throw await unkillable(machine, directory, what);
+    await settleDead(machine, container);
+    await removeCgroup(machine.files, directory);
+  });
+}
+
+/**
+ * rmdir(2): removes an empty directory; of a container that runs, whose entries were unlinked, kills all there is.
+ * `isEmpty` is asked once nobody else works on it. ENOTEMPTY, EBUSY.
+ */
+export async function remove(
+  machine: Machine,
+  container: Container,
+  request: Remover,
+  isEmpty: () => boolean,
+): Promise<void> {
+  const { store, events, locks, files } = machine;
+  const what = `remove "${pathOf(container)}"`;
+  await locks.hold(container, what, async () => {
+    if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
+    refuse(machine, container, what);
+    if (!isEmpty()) throw new FsError('ENOTEMPTY', `Cannot ${what}: it has entries; rm -rf removes them and kills`);
+    const { serial } = container;
+    const directory = machine.cgroupOf(container);
+    const live = isLive(container);
+    if (live || files.existsSync(directory)) {
+      store.commit([{ op: 'phase', serial, phase: 'removing', at: now() }], request.unique);
+      await destroy(machine, container, directory);
+      if (live) events.emit(container, 'killed');
+    }
+    drop(machine, container, request.unique);
+  });
+}
+
+/** Finishes removals that a former daemon began. */
+export async function finishRemoval(machine: Machine, container: Container): Promise<void> {
+  await destroy(machine, container, machine.cgroupOf(container));
+  drop(machine, container);
+}
+
+/** Kills what is in a cgroup of no container any more, and removes it: now, and if need be until it is done. */
+export async function destroyCgroup(machine: Machine, directory: string, limitMs: number): Promise<void> {
+  if (await kill(machine, directory, { limitMs })) await removeCgroup(machine.files, directory);
+  else void aftermath(machine, directory);
+}
+
+async function destroy(machine: Machine, container: Container, directory: string): Promise<void> {
+  const { files } = machine;
+  if (!(await kill(machine, directory, { limitMs: REMOVE_WAIT_MS }))) {
+    machine.log.warn({ container: container.serial }, 'killed processes are not gone yet; the removal goes on without');
+    void aftermath(machine, directory);
+    return;
+  }
+  await waitUntil(() => container.init === undefined, EXIT_WAIT_MS);
+  await removeCgroup(files, directory);
+}
+
+async function aftermath(machine: Machine, directory: string): Promise<void> {
+  try {
+    for (let attempt = 0; attempt < AFTERMATH_TRIES; attempt++) {
+      if (!(await kill(machine, directory, { limitMs: KILL_LIMIT_MS }))) continue;
+      await removeCgroup(machine.files, directory);
+      return;
+    }
+    machine.log.error({ error: (await unkillable(machine, directory, 'remove it')).message }, 'given up');
+  } catch (cause) {
+    machine.log.error({ directory, cause }, 'cannot remove what is left of a container');
+  }
+}
+
+function drop(machine: Machine, container: Container, unique?: number): void {
+  const { instance, store, events } = machine;
+  store.commit([{ op: 'drop', serial: container.serial, at: now() }], unique);
+  events.emit(container, 'removed');
+  if (container.phase === 'declared') return;
+  for (const file of Object.values(stateFiles(instance, container.serial))) rmSync(file, { force: true });
+}
+
+/** Nobody lives in the subtree any more: says so of every node, with how its init ended. */
+async function settleDead(machine: Machine, container: Container): Promise<void> {
+  const { store, events } = machine;
+  const dead = [...subtree(container)].filter(isLive);
+  await waitUntil(() => dead.every(({ init }) => init === undefined), EXIT_WAIT_MS);
+  for (const node of dead) {
+    const { serial } = node;
+    if (node.init) store.commit([{ op: 'exit', serial, status: KILLED_STATUS, at: now() }]);
+    store.commit([{ op: 'phase', serial, phase: 'stopped', at: now() }]);
+    events.emit(node, 'killed');
+  }
+}
+
+function refuse(machine: Machine, container: Container, what: string): void {
+  const own = machine.containerOf(process.pid as Pid);
+  if (container.serial === ROOT_SERIAL || (own && contains(container, own))) {
+    throw new FsError('EBUSY', `Cannot ${what}: the daemon itself lives in it`);
+  }
+}
+
+async function unkillable({ files }: Machine, directory: string, what: string): Promise<FsError> {
+  const [pid] = await processes(files, directory);
+  return new FsError('EBUSY', `Cannot ${what}: process ${pid ?? '?'} does not die; see /proc/${pid ?? 'PID'}/stack`);
+}

@@ -1,0 +1,106 @@
+import { Journal } from '../journal/journal.ts';
+import type { Serial } from '../ids.ts';
+import { now, type Timespec } from '../time.ts';
+import { chainOf, type Container } from './container.ts';
+
+/** What `.events` can say (docs/semantics.md). */
+export type EventName =
+  'created' | 'started' | 'renamed' | 'frozen' | 'thawed' | 'signalled' | 'exited' | 'killed' | 'removed';
+
+/** Events kept, of all containers together; older ones are forgotten. */
+export const EVENTS_LIMIT = 4096;
+
+/** The file is rewritten with what is kept when it has grown to this many events since. */
+const REWRITE_EVERY = EVENTS_LIMIT;
+
+interface EventRecord {
+  readonly sequence: number;
+  readonly at: Timespec;
+  /** Serials and names from the root's child to the container, as they were. */
+  readonly serials: readonly Serial[];
+  readonly names: readonly string[];
+  readonly event: EventName;
+  readonly detail?: string | number;
+}
+
+/**
+ * What happened to the containers, newest last, with a file behind it so that readers go on after a restart. A line is
+ * `SECONDS.MILLISECONDS ⇥ EVENT ⇥ PATH [⇥ DETAIL]`, the path relative to the directory whose `.events` is read, `.` for
+ * itself. Names have no control characters, so a tab separates safely.
+ */
+export class Events {
+  readonly #journal: Journal<EventRecord>;
+  readonly #listeners: ((serials: readonly Serial[]) => void)[] = [];
+  #records: EventRecord[];
+  #sequence: number;
+  #written = 0;
+
+  constructor(journal: Journal<EventRecord>, history: readonly EventRecord[]) {
+    this.#journal = journal;
+    this.#records = history.slice(-EVENTS_LIMIT);
+    this.#sequence = this.#records.at(-1)?.sequence ?? 0;
+    journal.rewrite(this.#records);
+  }
+
+  static open(path: string): Events {
+    const { journal, entries } = Journal.open<EventRecord>(path);
+    return new Events(journal, entries);
+  }
+
+  /** Number of the newest event; 0 if there was none. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  emit(container: Container, event: EventName, detail?: string | number): void {
+    const chain = chainOf(container);
+    const record: EventRecord = {
+      sequence: ++this.#sequence,
+      at: now(),
+      serials: chain.map(({ serial }) => serial),
+      names: chain.map(({ name }) => name),
+      event,
+      ...(detail === undefined ? {} : { detail }),
+    };
+    this.#records.push(record);
+    if (this.#records.length > 2 * EVENTS_LIMIT) this.#records = this.#records.slice(-EVENTS_LIMIT);
+    this.#persist(record);
+    for (const listener of this.#listeners) listener(record.serials);
+  }
+
+  /** Lines about the container of `serial` (0: all) and what is below it, of events after `sequence`. */
+  textSince(serial: Serial, sequence: number): string {
+    let text = '';
+    for (const record of this.#after(sequence)) {
+      const depth = serial === 0 ? 0 : record.serials.indexOf(serial) + 1;
+      if (serial === 0 || depth > 0) text += format(record, depth);
+    }
+    return text;
+  }
+
+  /** Called with the serials of an event's container and of all above it but the root. */
+  onEvent(listener: (serials: readonly Serial[]) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #after(sequence: number): EventRecord[] {
+    const skip = sequence - (this.#sequence - this.#records.length);
+    return skip > 0 ? this.#records.slice(skip) : this.#records;
+  }
+
+  /** History is a convenience: without room for it the event still happens. */
+  #persist(record: EventRecord): void {
+    try {
+      if (++this.#written % REWRITE_EVERY === 0) this.#journal.rewrite(this.#records.slice(-EVENTS_LIMIT));
+      else this.#journal.append(record);
+    } catch {
+      this.#written -= 1;
+    }
+  }
+}
+
+function format({ at, names, event, detail }: EventRecord, depth: number): string {
+  const time = `${at.sec}.${String(Math.floor(at.nsec / 1_000_000)).padStart(3, '0')}`;
+  const path = names.slice(depth).join('/') || '.';
+  return `${[time, event, path, ...(detail === undefined ? [] : [detail])].join('\t')}\n`;
+}

@@ -1,0 +1,104 @@
+import { type Errno, errnoName, FsError } from '../errno.ts';
+import type { Pid, Serial } from '../ids.ts';
+import type { PinnedProcess } from './container.ts';
+
+/** A start takes milliseconds; what takes longer hangs on something and is killed. */
+export const START_LIMIT_MS = 10_000;
+
+/** How long a start that is given up may take to die; one that hangs in the kernel dies when that lets go of it. */
+export const CANCEL_LIMIT_MS = 2000;
+
+/** What a container is started with. Paths are absolute and those of the daemon, unless said otherwise. */
+export interface StartSpec {
+  readonly serial: Serial;
+  /** An existing cgroup v2 directory to which `cgroup.kill` was never written. */
+  readonly cgroupDir: string;
+  /** CLONE_NEW* bits of the namespaces it gets of its own; the others are those of `parentInit`, or the launcher's. */
+  readonly flags: number;
+  /** Its name: the host name, cut at 64 bytes, and what ps(1) shows. */
+  readonly hostname: string;
+  /** Init of the nearest running container around it, or 0. */
+  readonly parentInit: number;
+  /** When that was started, in clock ticks: another process of this pid is ESRCH. */
+  readonly parentStartTime?: number | undefined;
+  readonly mountPoint: string;
+  /** Its own directory below the mount point *as `parentInit` sees it*; may be longer than `PATH_MAX`. */
+  readonly path: string;
+  /** Inode number of that directory: another one found there is ESTALE. 0: the tree is not to be seen inside. */
+  readonly inode: number;
+  /** Where its init is to take requests: on a disk file system, at most 107 bytes. */
+  readonly initSocket: string;
+}
+
+/** The words of the request `start`, see src/init/launcher.c. */
+export function startWords(id: number, spec: StartSpec): string[] {
+  return [
+    'start',
+    String(id),
+    String(spec.serial),
+    spec.cgroupDir,
+    String(spec.flags),
+    spec.hostname,
+    String(spec.parentInit),
+    String(spec.parentStartTime ?? 0),
+    spec.mountPoint,
+    spec.path,
+    String(spec.inode),
+    spec.initSocket,
+  ];
+}
+
+/** A start the launcher has not answered yet. */
+export class PendingStart {
+  readonly #name: string;
+  readonly #cancel: () => void;
+  readonly #settle: (outcome: PinnedProcess | FsError) => void;
+  readonly result: Promise<PinnedProcess>;
+  #timer: NodeJS.Timeout;
+
+  /** `cancel` asks the launcher to kill what there is; the start then ends as the launcher says. */
+  constructor(name: string, cancel: () => void, signal: AbortSignal | undefined) {
+    this.#name = name;
+    this.#cancel = cancel;
+    this.#timer = setTimeout(() => {
+      this.#giveUp('ETIMEDOUT', `it took more than ${START_LIMIT_MS} ms`);
+    }, START_LIMIT_MS);
+    let settle: (outcome: PinnedProcess | FsError) => void = () => undefined;
+    this.result = new Promise((resolve, reject) => {
+      settle = (outcome) => {
+        if (outcome instanceof FsError) reject(outcome);
+        else resolve(outcome);
+      };
+    });
+    const abort = () => {
+      this.#giveUp('EINTR', 'interrupted');
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#settle = (outcome) => {
+      clearTimeout(this.#timer);
+      signal?.removeEventListener('abort', abort);
+      settle(outcome);
+    };
+  }
+
+  started(pid: Pid, startTime: number): void {
+    this.#settle({ pid, startTime });
+  }
+
+  /** `number` is an errno's, `step` says what could not be done. */
+  failed(number: number, step: string): void {
+    this.fail(errnoName(number), step);
+  }
+
+  fail(errno: Errno, why: string): void {
+    this.#settle(new FsError(errno, `Cannot start "${this.#name}": ${why}: ${errno}`));
+  }
+
+  #giveUp(errno: Errno, why: string): void {
+    clearTimeout(this.#timer);
+    this.#cancel();
+    this.#timer = setTimeout(() => {
+      this.fail(errno, why);
+    }, CANCEL_LIMIT_MS);
+  }
+}

@@ -1,0 +1,214 @@
+import { FsError } from '../errno.ts';
+import { pid as checkedPid, serial as checkedSerial, type Pid, type Serial } from '../ids.ts';
+import type { Log } from '../log.ts';
+import type { PinnedProcess } from './container.ts';
+import { connectLauncher, LauncherLink, spawnLauncher, type LauncherPlace } from './launcher-link.ts';
+import { PendingStart, startWords, type StartSpec } from './launcher-start.ts';
+
+export type { StartSpec } from './launcher-start.ts';
+
+/** Number of the protocol (`PROTOCOL`, src/init/nsdir-init.h). */
+const PROTOCOL = '1';
+
+/** How long a launcher may take to say welcome, or to quit. */
+const ANSWER_LIMIT_MS = 3000;
+
+/** How a process ended, as wait(2) tells. */
+export type ExitStatus = { readonly code: number } | { readonly signal: number };
+
+export interface LauncherOptions extends LauncherPlace {
+  /**
+   * An init ended. Told again after a reconnection until this returned, or its promise resolved, once; so it may be told
+   * twice. What was not told to a former daemon is told before `open` resolves.
+   */
+  readonly onExit: (serial: Serial, pid: Pid, status: ExitStatus) => void | Promise<void>;
+  /** The launcher died: the inits live on, but nobody will tell of their end. A new launcher is being started. */
+  readonly onLost?: () => void;
+  readonly log: Log;
+}
+
+/**
+ * The daemon's side of the launcher, the process that is the parent of all inits and outlives the daemon
+ * (src/init/launcher.c). Belongs to the main thread.
+ */
+export class Launcher {
+  readonly #options: LauncherOptions;
+  readonly #pending = new Map<number, PendingStart>();
+  readonly #inits = new Map<Serial, PinnedProcess>();
+  #link: Promise<LauncherLink>;
+  #nextId = 1;
+  #over: 'no' | 'closed' | 'replaced' = 'no';
+  #welcome: (() => void) | undefined;
+  #busy: (() => void) | undefined;
+
+  private constructor(options: LauncherOptions) {
+    this.#options = options;
+    this.#link = this.#connect(false);
+  }
+
+  /** Connects with the launcher, after starting one if there is none. Throws if that cannot be done in time. */
+  static async open(options: LauncherOptions): Promise<Launcher> {
+    const launcher = new Launcher(options);
+    await launcher.#link;
+    return launcher;
+  }
+
+  /** The inits that live, by their container. */
+  get inits(): ReadonlyMap<Serial, PinnedProcess> {
+    return this.#inits;
+  }
+
+  /**
+   * Starts a container's init and waits until it is ready for commands. Throws the errno of the step that failed, with
+   * its name in the message; ECANCELED if it was killed meanwhile, ETIMEDOUT after `START_LIMIT_MS`, EINTR if `signal`
+   * was aborted, EIO if the launcher was lost. A failed start leaves no process.
+   */
+  async start(spec: StartSpec, signal?: AbortSignal): Promise<PinnedProcess> {
+    const link = await this.#link;
+    if (signal?.aborted) throw new FsError('EINTR', `Cannot start "${spec.hostname}": interrupted`);
+    const id = this.#nextId++;
+    const words = startWords(id, spec);
+    const cancel = () => {
+      link.send('cancel', String(id));
+    };
+    const pending = new PendingStart(spec.hostname, cancel, signal);
+    this.#pending.set(id, pending);
+    try {
+      link.send(...words);
+      const init = await pending.result;
+      this.#inits.set(spec.serial, init);
+      return init;
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Has the launcher exit. False if inits live: then it goes on. */
+  async quit(): Promise<boolean> {
+    const link = await this.#link;
+    this.#over = 'closed';
+    const busy = new Promise<boolean>((resolve) => {
+      this.#busy = () => {
+        this.#over = 'no';
+        resolve(false);
+      };
+    });
+    link.send('quit');
+    return await within(Promise.race([busy, link.closed.then(() => true)]), 'quit');
+  }
+
+  /** Ends the connection; the launcher lives on. */
+  close(): void {
+    this.#over = 'closed';
+    this.#link.then(
+      (link) => {
+        link.close();
+      },
+      () => undefined,
+    );
+  }
+
+  async #connect(lost: boolean): Promise<LauncherLink> {
+    const { log, onLost, socket: path } = this.#options;
+    let socket = await connectLauncher(path);
+    if (!socket) {
+      if (lost) {
+        log.warn({ inits: this.#inits.size }, 'the launcher is gone; starting another one');
+        this.#inits.clear();
+        onLost?.();
+      }
+      socket = await spawnLauncher(this.#options);
+    }
+    const welcome = new Promise<void>((resolve) => (this.#welcome = resolve));
+    this.#inits.clear();
+    const link = new LauncherLink(socket, (words) => {
+      this.#receive(link, words);
+    });
+    void link.closed.then(() => {
+      this.#closed();
+    });
+    const refused = link.closed.then((): never => {
+      throw new FsError('EPROTO', `The launcher at "${path}" does not answer as this version's`);
+    });
+    try {
+      await within(Promise.race([welcome, refused]), 'welcome');
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+    return link;
+  }
+
+  /** After a connection that was made has ended; one that never was is told to `open`. */
+  #closed(): void {
+    for (const pending of this.#pending.values()) pending.fail('EIO', 'the launcher was lost');
+    if (this.#over === 'no' && this.#welcome === undefined) {
+      this.#link = this.#connect(true);
+      this.#link.catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'no launcher: containers cannot be started');
+      });
+    }
+  }
+
+  #receive(link: LauncherLink, [word, ...values]: string[]): void {
+    const [first = '', second = '', third = ''] = values;
+    switch (word) {
+      case 'started':
+        this.#pending.get(Number(first))?.started(checkedPid(Number(second)), Number(third));
+        break;
+      case 'failed':
+        this.#pending.get(Number(first))?.failed(Number(second), third);
+        break;
+      case 'lives':
+        this.#inits.set(checkedSerial(Number(first)), { pid: checkedPid(Number(second)), startTime: Number(third) });
+        break;
+      case 'exited':
+        void this.#exited(link, checkedSerial(Number(first)), checkedPid(Number(second)), exitStatus(Number(third)));
+        break;
+      case 'welcome':
+        if (first !== PROTOCOL) throw new FsError('EPROTO', `the launcher speaks protocol ${first}, not ${PROTOCOL}`);
+        this.#welcome?.();
+        this.#welcome = undefined;
+        break;
+      case 'busy':
+        this.#busy?.();
+        break;
+      case 'replaced':
+        this.#options.log.error({}, 'another daemon took over the launcher');
+        this.#over = 'replaced';
+        break;
+      default:
+        throw new FsError('EPROTO', `the launcher said "${word ?? ''}"`);
+    }
+  }
+
+  async #exited(link: LauncherLink, serial: Serial, pid: Pid, status: ExitStatus): Promise<void> {
+    if (this.#inits.get(serial)?.pid === pid) this.#inits.delete(serial);
+    try {
+      await this.#options.onExit(serial, pid, status);
+      link.send('ack', String(serial), String(pid));
+    } catch (error) {
+      this.#options.log.error({ err: error, container: serial }, 'an exit was not taken down; it will be told again');
+    }
+  }
+}
+
+/** Meaning of wait(2)'s status word (bits/waitstatus.h). */
+function exitStatus(status: number): ExitStatus {
+  const signal = status & 0x7f;
+  return signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
+}
+
+async function within<T>(promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new FsError('ETIMEDOUT', `The launcher did not answer "${what}" within ${ANSWER_LIMIT_MS} ms`));
+    }, ANSWER_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

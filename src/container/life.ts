@@ -1,0 +1,63 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { isPopulated } from '../cgroup/cgroup.ts';
+import { ownLeaf } from '../cgroup/paths.ts';
+import { removeCgroup } from '../cgroup/remove.ts';
+import type { Pid, Serial } from '../ids.ts';
+import { now } from '../time.ts';
+import { isLive, type Container } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/**
+ * The launcher says how a container's init ended; `status` is 128+n for a signal. With it the container ends, unless
+ * processes are left, which then are followed until the last is gone.
+ */
+export async function initExited(machine: Machine, serial: Serial, init: Pid, status: number): Promise<void> {
+  const { store, events } = machine;
+  const container = store.registry.get(serial);
+  if (container?.init?.pid !== init) return;
+  store.commit([{ op: 'exit', serial, status, at: now() }]);
+  events.emit(container, 'exited', status);
+  await settle(machine, container);
+}
+
+/** The container has stopped if no process is left in it; else it is watched until that is so. */
+export async function settle(machine: Machine, container: Container): Promise<void> {
+  const { files, locks, store, log } = machine;
+  const isMine = () => store.registry.get(container.serial) === container && isLive(container);
+  try {
+    await locks.hold(container, 'see the end of it', async () => {
+      if (!isMine()) return;
+      const directory = machine.cgroupOf(container);
+      if (isPopulated(files, ownLeaf(directory))) {
+        watchUntilEmpty(machine, container);
+        return;
+      }
+      store.commit([{ op: 'phase', serial: container.serial, phase: 'stopped', at: now() }]);
+      await removeCgroup(files, isPopulated(files, directory) ? ownLeaf(directory) : directory);
+    });
+  } catch (cause) {
+    log.warn({ container: container.serial, cause }, 'cannot clean up behind a container that ended');
+  }
+}
+
+const watchers = new WeakMap<Container, FSWatcher>();
+
+/** The kernel modifies `cgroup.events` when the last process is gone (cgroup-v2.rst, "[Un]populated Notification"). */
+export function watchUntilEmpty(machine: Machine, container: Container): void {
+  if (watchers.has(container)) return;
+  const leaf = ownLeaf(machine.cgroupOf(container));
+  const settleOnce = () => {
+    if (isPopulated(machine.files, leaf)) return;
+    watchers.get(container)?.close();
+    watchers.delete(container);
+    void settle(machine, container);
+  };
+  try {
+    const watcher = watch(`${leaf}/cgroup.events`, { persistent: false }, settleOnce);
+    watcher.on('error', settleOnce);
+    watchers.set(container, watcher);
+    settleOnce();
+  } catch (cause) {
+    machine.log.warn({ container: container.serial, cause }, 'cannot watch for the end of a container');
+  }
+}

@@ -1,0 +1,35 @@
+import type { Hierarchy } from '../cgroup/hierarchy.ts';
+import type { FileAccess } from '../files.ts';
+import type { Pid } from '../ids.ts';
+import type { Instance } from '../instance.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { Log } from '../log.ts';
+import type { Census } from '../proc/census.ts';
+import type { Container } from './container.ts';
+import type { Events } from './events.ts';
+import type { Launcher } from './launcher.ts';
+import type { Locks } from './locks.ts';
+import type { Store } from './store.ts';
+
+/** What the verbs work on: one daemon's containers, and its doors to the kernel. */
+export interface Machine {
+  readonly instance: Instance;
+  readonly store: Store;
+  readonly events: Events;
+  readonly locks: Locks;
+  readonly launcher: Pick<Launcher, 'start'>;
+  readonly kernel: Kernel;
+  readonly files: FileAccess;
+  readonly log: Log;
+  /** Absolute path of the cgroup directory that holds all containers' ones. */
+  readonly cgroupBase: string;
+  readonly hierarchy: Hierarchy;
+  /** Absolute path of a container's cgroup directory; its own processes live in the leaf `own` of it. */
+  readonly cgroupOf: (container: Container) => string;
+  /** Inode number of the container's directory in the tree. */
+  inodeOf(container: Container): number;
+  /** The declared container a process is in; `undefined` if the process is gone. */
+  containerOf(pid: Pid): Container | undefined;
+  /** How many processes of the machine share each namespace; may be some seconds old. */
+  readonly census: () => Promise<Census>;
+}

@@ -1,0 +1,107 @@
+import * as fs from 'node:fs';
+import path from 'node:path';
+import { createBase } from '../cgroup/controllers.ts';
+import { findHierarchy, pathInHierarchy } from '../cgroup/hierarchy.ts';
+import { containerPath, serialsOf } from '../cgroup/paths.ts';
+import { FsError } from '../errno.ts';
+import { readIfThere } from '../files.ts';
+import type { Pid } from '../ids.ts';
+import { runFiles, type Instance } from '../instance.ts';
+import { Journal } from '../journal/journal.ts';
+import { linuxKernel } from '../kernel/linux.ts';
+import type { Log } from '../log.ts';
+import { createCensusTaker } from '../proc/census.ts';
+import type { Commit } from './change.ts';
+import { chainOf, isLive, subtree, type Container } from './container.ts';
+import { Events } from './events.ts';
+import { Launcher } from './launcher.ts';
+import { initExited, watchUntilEmpty } from './life.ts';
+import { Locks } from './locks.ts';
+import type { Machine } from './machine.ts';
+import { Store } from './store.ts';
+
+export interface OpenOptions {
+  readonly instance: Instance;
+  readonly log: Log;
+  /** Absolute path of the static init and launcher. */
+  readonly initBinary: string;
+  /** Inode number of a container's directory. */
+  readonly inodeOf: (container: Container) => number;
+}
+
+/** Opens the doors: journal, cgroups, launcher. The registry is as the journal has it; `recover` compares it with the kernel. */
+export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOptions): Promise<Machine> {
+  const paths = runFiles(instance);
+  for (const directory of [instance.runDir, instance.stateDir, paths.staging]) {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+  const hierarchy = findHierarchy(fs);
+  const cgroupBase = path.join(hierarchy.mountPoint, instance.cgroupName);
+  const basePath = pathInHierarchy(hierarchy, cgroupBase);
+  createBase(fs, hierarchy, cgroupBase);
+  const store = openStore(paths.journal, log);
+  const { registry } = store;
+
+  let opened: (machine: Machine) => void = () => undefined;
+  const ready = new Promise<Machine>((resolve) => {
+    opened = resolve;
+  });
+  const launcher = await Launcher.open({
+    binary: initBinary,
+    socket: paths.launcherSocket,
+    pidFile: paths.launcherPid,
+    log,
+    onExit: (serial, pid, status) => {
+      void ready.then((machine) =>
+        initExited(machine, serial, pid, 'code' in status ? status.code : 128 + status.signal),
+      );
+    },
+    onLost: () => {
+      void ready.then((machine) => {
+        for (const container of subtree(registry.root)) {
+          if (container.parent && isLive(container)) watchUntilEmpty(machine, container);
+        }
+      });
+    },
+  });
+
+  const machine: Machine = {
+    instance,
+    store,
+    events: Events.open(paths.events),
+    locks: new Locks(),
+    launcher,
+    kernel: linuxKernel(),
+    files: fs,
+    log,
+    hierarchy,
+    cgroupBase,
+    cgroupOf: (container) =>
+      containerPath(
+        cgroupBase,
+        chainOf(container).map(({ serial }) => serial),
+      ),
+    inodeOf,
+    containerOf: (pid: Pid) => {
+      const text = readIfThere(fs, `/proc/${pid}/cgroup`);
+      if (text === undefined) return undefined;
+      const serials = serialsOf(text, basePath) ?? [];
+      const known = serials.map((serial) => registry.get(serial)).filter((container) => container !== undefined);
+      return known.at(-1) ?? registry.root;
+    },
+    census: createCensusTaker(fs),
+  };
+  opened(machine);
+  return machine;
+}
+
+function openStore(file: string, log: Log): Store {
+  const { journal, entries, tornBytes } = Journal.open<Commit>(file);
+  if (tornBytes > 0) log.warn({ file, tornBytes }, 'the journal was torn; read up to the tear');
+  return new Store(journal, entries);
+}
+
+/** Throws EPERM for a daemon that lacks what it needs. */
+export function requireRoot(): void {
+  if (process.geteuid?.() !== 0) throw new FsError('EPERM', 'nsdir daemon needs root');
+}

@@ -1,0 +1,29 @@
+import { FsError, type Errno } from '../errno.ts';
+import { now } from '../time.ts';
+import type { Container } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/** What the name and the errno tell already, and what every file system refuses: no report. */
+const SELF_EXPLAINING: readonly Errno[] = [
+  'ENOENT',
+  'EEXIST',
+  'ENOTEMPTY',
+  'ENAMETOOLONG',
+  'ENOTDIR',
+  'EISDIR',
+  'EINTR',
+];
+
+const REPORT_LIMIT = 1000;
+
+/** Puts the reason into the container's `.error`: one line. Never throws; a bug (no `FsError`) is the session's to report. */
+export function recordRefusal({ store, log }: Machine, container: Container, error: unknown): void {
+  if (!(error instanceof FsError) || SELF_EXPLAINING.includes(error.errno)) return;
+  if (!store.registry.get(container.serial)) return;
+  const text = `${error.errno}: ${error.message}`.replace(/\s+/g, ' ').slice(0, REPORT_LIMIT);
+  try {
+    store.commit([{ op: 'error', serial: container.serial, text, at: now() }]);
+  } catch (cause) {
+    log.warn({ container: container.serial, cause }, 'cannot keep the reason of a refusal');
+  }
+}

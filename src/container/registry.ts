@@ -1,0 +1,222 @@
+import { assertNever } from '../errno.ts';
+import { ROOT_SERIAL, type Serial } from '../ids.ts';
+import { now, type Timespec } from '../time.ts';
+import type { Change } from './change.ts';
+import { subtree, type Container } from './container.ts';
+
+/** How long an unlinked control entry stays hidden if nothing else happens. */
+export const TOMBSTONE_MS = 10_000;
+
+const ALL_ENTRIES = -1;
+
+/**
+ * The containers as a tree, in memory. Deterministic: the same changes in the same order make the same registry, in the
+ * daemon's main thread, in the replica of the serving thread, and in the next daemon.
+ */
+export class Registry {
+  readonly root: Container;
+  readonly #bySerial = new Map<Serial, Container>();
+  #next = 1;
+
+  constructor(at: Timespec = now()) {
+    this.root = fresh(ROOT_SERIAL, undefined, '', 0o755, 0, 0, at);
+    this.root.phase = 'running';
+    this.#bySerial.set(ROOT_SERIAL, this.root);
+  }
+
+  get(serial: Serial): Container | undefined {
+    return this.#bySerial.get(serial);
+  }
+
+  /** Number of containers, the root included. */
+  get size(): number {
+    return this.#bySerial.size;
+  }
+
+  /** The serial the next container gets; every smaller one was given, or never will be. */
+  get nextSerial(): Serial {
+    return this.#next as Serial;
+  }
+
+  /** Changes that make an equal registry out of an empty one. */
+  *snapshot(): Generator<Change> {
+    yield { op: 'next', serial: this.nextSerial };
+    for (const container of subtree(this.root)) yield* describe(container);
+    for (const { serial, mode, uid, gid, atime, mtime, ctime: at } of subtree(this.root)) {
+      yield { op: 'attr', serial, mode, uid, gid, atime, mtime, at };
+    }
+  }
+
+  /** The caller has checked that the change makes sense; one that names an unknown serial is ignored. */
+  apply(change: Change): void {
+    if (change.op === 'next') {
+      this.#next = Math.max(this.#next, change.serial);
+      return;
+    }
+    if (change.op === 'make') {
+      this.#make(change);
+      return;
+    }
+    const container = this.#bySerial.get(change.serial);
+    if (container) this.#change(container, change);
+  }
+
+  #make(change: Change & { op: 'make' }): void {
+    const parent = this.#bySerial.get(change.parent);
+    if (!parent) return;
+    const made = fresh(change.serial, parent, change.name, change.mode, change.uid, change.gid, change.at);
+    this.#bySerial.set(change.serial, made);
+    this.#next = Math.max(this.#next, change.serial + 1);
+    parent.children.set(change.name, made);
+    touch(parent, change.at);
+  }
+
+  #change(container: Container, change: Exclude<Change, { op: 'make' | 'next' }>): void {
+    switch (change.op) {
+      case 'move':
+        this.#move(container, change);
+        return;
+      case 'exchange':
+        this.#exchange(container, change);
+        return;
+      case 'drop':
+        this.#drop(container, change.at);
+        return;
+      case 'attr':
+        container.mode = change.mode ?? container.mode;
+        container.uid = change.uid ?? container.uid;
+        container.gid = change.gid ?? container.gid;
+        container.atime = change.atime ?? container.atime;
+        container.mtime = change.mtime ?? container.mtime;
+        container.ctime = change.at;
+        return;
+      case 'want':
+        container.kinds = change.kinds;
+        return;
+      case 'start':
+        Object.assign(container, { phase: 'running', init: change.init, kinds: change.kinds, changed: change.at });
+        Object.assign(container, { exit: undefined, error: undefined, hidden: 0 });
+        return;
+      case 'phase':
+        container.phase = change.phase;
+        container.changed = change.at;
+        if (change.phase === 'stopped') container.init = undefined;
+        keepHidden(container);
+        return;
+      case 'exit':
+        container.exit = change.status;
+        container.init = undefined;
+        container.changed = change.at;
+        keepHidden(container);
+        return;
+      case 'clear':
+        container[change.what] = undefined;
+        return;
+      case 'error':
+        container.error = change.text;
+        keepHidden(container);
+        return;
+      default:
+        assertNever(change);
+    }
+  }
+
+  #move(container: Container, change: Change & { op: 'move' }): void {
+    const parent = this.#bySerial.get(change.parent);
+    const from = container.parent;
+    if (!parent || !from) return;
+    from.children.delete(container.name);
+    touch(from, change.at);
+    attach(container, parent, change.name, change.at);
+  }
+
+  #exchange(container: Container, change: Change & { op: 'exchange' }): void {
+    const other = this.#bySerial.get(change.other);
+    const [here, there] = [container.parent, other?.parent];
+    if (!other || !here || !there) return;
+    const [name, otherName] = [container.name, other.name];
+    attach(container, there, otherName, change.at);
+    attach(other, here, name, change.at);
+  }
+
+  #drop(container: Container, at: Timespec): void {
+    for (const inner of subtree(container)) this.#bySerial.delete(inner.serial);
+    const { parent } = container;
+    if (!parent) return;
+    parent.children.delete(container.name);
+    touch(parent, at);
+  }
+}
+
+/** The entries of `bits` do not resolve until {@link TOMBSTONE_MS} after `atMs`, or until the container starts. */
+export function hide(container: Container, bits: number, atMs: number): void {
+  container.hidden = hiddenNow(container, atMs) | bits;
+  container.hiddenAt = atMs;
+}
+
+/** Bits of the entries that are hidden at this moment. */
+export function hiddenNow(container: Container, atMs: number): number {
+  return container.hidden !== 0 && atMs - container.hiddenAt < TOMBSTONE_MS ? container.hidden : 0;
+}
+
+/** Something happened to a container whose entries are being unlinked: what appears now is born hidden, or `rm -rf` would fail. */
+function keepHidden(container: Container): void {
+  if (container.hidden !== 0) container.hidden = ALL_ENTRIES;
+}
+
+function attach(container: Container, parent: Container, name: string, at: Timespec): void {
+  container.parent = parent;
+  container.name = name;
+  container.ctime = at;
+  parent.children.set(name, container);
+  touch(parent, at);
+}
+
+function touch(directory: Container, at: Timespec): void {
+  directory.mtime = at;
+  directory.ctime = at;
+  directory.version += 1;
+}
+
+function fresh(
+  serial: Serial,
+  parent: Container | undefined,
+  name: string,
+  mode: number,
+  uid: number,
+  gid: number,
+  at: Timespec,
+): Container {
+  return {
+    serial,
+    parent,
+    name,
+    children: new Map(),
+    version: 0,
+    mode,
+    uid,
+    gid,
+    atime: at,
+    mtime: at,
+    ctime: at,
+    phase: 'declared',
+    changed: at,
+    init: undefined,
+    kinds: undefined,
+    exit: undefined,
+    error: undefined,
+    hidden: 0,
+    hiddenAt: 0,
+  };
+}
+
+/** Changes that make this container, its children apart, as it is; but for its times, which children's `make` would touch. */
+function* describe(container: Container): Generator<Change> {
+  const { serial, parent, name, mode, uid, gid, ctime: at, changed } = container;
+  if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, at };
+  if (container.kinds && container.phase === 'declared') yield { op: 'want', serial, kinds: container.kinds };
+  if (container.init) yield { op: 'start', serial, init: container.init, kinds: container.kinds ?? [], at: changed };
+  if (container.phase !== 'declared') yield { op: 'phase', serial, phase: container.phase, at: changed };
+  if (container.exit !== undefined) yield { op: 'exit', serial, status: container.exit, at: changed };
+  if (container.error !== undefined) yield { op: 'error', serial, text: container.error, at: changed };
+}

@@ -1,0 +1,141 @@
+import { createCgroup, isPopulated } from '../cgroup/cgroup.ts';
+import { enableControllers } from '../cgroup/controllers.ts';
+import { kill } from '../cgroup/kill.ts';
+import { ownLeaf } from '../cgroup/paths.ts';
+import { removeCgroup } from '../cgroup/remove.ts';
+import { FsError, systemErrno } from '../errno.ts';
+import { runFiles, stateFiles } from '../instance.ts';
+import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { now } from '../time.ts';
+import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/** What is known of who asks for a start. */
+export interface Starter {
+  readonly caller: { readonly uid: number };
+  readonly unique: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Gives the container its namespaces and its init. `kinds`: exactly these are new; by default those asked for in `.ns`
+ * besides the usual ones. EPERM for an owner who is not root, EBUSY if it runs or is below a frozen one, else what
+ * failed, by the step. A failed start leaves nothing behind.
+ */
+export async function start(
+  machine: Machine,
+  container: Container,
+  request: Starter,
+  kinds?: readonly NamespaceKind[],
+): Promise<void> {
+  const what = `start "${pathOf(container)}"`;
+  await machine.locks.hold(container, what, async () => {
+    if (isLive(container) && kinds === undefined) return;
+    refuseStart(container, request, what);
+    await startLocked(machine, container, request, kinds ?? wantedKinds(container));
+  });
+}
+
+function refuseStart(container: Container, { caller }: Starter, what: string): void {
+  if (container.uid !== 0 || caller.uid !== 0) {
+    throw new FsError(
+      'EPERM',
+      `Cannot ${what}: owner is uid ${container.uid}, caller uid ${caller.uid}, and its processes would be root's; ` +
+        'let root own and start it (chown root)',
+    );
+  }
+  if (isLive(container)) {
+    throw new FsError('EBUSY', `Cannot ${what} with other namespaces: it runs; write stopped to .state first`);
+  }
+  if (container.phase === 'removing') throw new FsError('EBUSY', `Cannot ${what}: it is being removed`);
+  const frozen = frozenBy(container);
+  if (frozen) {
+    throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state first`);
+  }
+}
+
+function wantedKinds({ kinds, phase }: Container): readonly NamespaceKind[] {
+  const wanted = phase === 'declared' ? (kinds ?? []) : (kinds ?? DEFAULT_KINDS);
+  const both = phase === 'declared' ? [...DEFAULT_KINDS, ...wanted] : wanted;
+  return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => both.includes(kind));
+}
+
+async function startLocked(
+  machine: Machine,
+  container: Container,
+  { signal, unique }: Starter,
+  kinds: readonly NamespaceKind[],
+): Promise<void> {
+  const { instance, store, events, launcher } = machine;
+  const outer = nearestRunning(container);
+  const begun = now();
+  await prepareCgroups(machine, container);
+  try {
+    const init = await launcher.start(
+      {
+        serial: container.serial,
+        cgroupDir: ownLeaf(machine.cgroupOf(container)),
+        flags: cloneFlags(kinds),
+        hostname: container.name,
+        parentInit: outer?.init?.pid ?? 0,
+        mountPoint: instance.mountPoint,
+        path: relativePath(container, outer),
+        inode: machine.inodeOf(container),
+        initSocket: stateFiles(instance, container.serial).initSocket,
+        staging: runFiles(instance).staging,
+      },
+      signal,
+    );
+    store.commit([{ op: 'start', serial: container.serial, init, kinds, at: begun }], unique);
+  } catch (error) {
+    await discardCgroups(machine, container);
+    throw error;
+  }
+  events.emit(container, 'started');
+}
+
+/** The nearest container above that has an init: the new one nests in its namespaces. */
+function nearestRunning(container: Container): Container | undefined {
+  return chainOf(container)
+    .slice(0, -1)
+    .reverse()
+    .find(({ init }) => init !== undefined);
+}
+
+function relativePath(container: Container, outer: Container | undefined): string {
+  const names = chainOf(container).map(({ name }) => name);
+  return names.slice(outer ? chainOf(outer).length : 0).join('/');
+}
+
+/** The cgroup directories from the base down to the leaf, each with the controllers handed down where there are any. */
+async function prepareCgroups(machine: Machine, container: Container): Promise<void> {
+  const { files, hierarchy } = machine;
+  const directory = machine.cgroupOf(container);
+  // A cgroup that was killed once kills all that is started in it: what an earlier life left goes first.
+  if (files.existsSync(directory) && !isPopulated(files, directory)) await removeCgroup(files, directory);
+  for (const ancestor of chainOf(container)) {
+    const path = machine.cgroupOf(ancestor);
+    createUnlessThere(machine, path);
+    enableControllers(files, hierarchy, path);
+  }
+  createUnlessThere(machine, ownLeaf(directory));
+}
+
+function createUnlessThere({ files }: Machine, directory: string): void {
+  try {
+    createCgroup(files, directory);
+  } catch (error) {
+    if (!(error instanceof FsError && error.errno === 'EEXIST') && systemErrno(error) !== 'EEXIST') throw error;
+  }
+}
+
+async function discardCgroups(machine: Machine, container: Container): Promise<void> {
+  const { files, log } = machine;
+  const directory = ownLeaf(machine.cgroupOf(container));
+  try {
+    await kill(machine, directory);
+    await removeCgroup(files, container.children.size > 0 ? directory : machine.cgroupOf(container));
+  } catch (cause) {
+    log.warn({ container: container.serial, cause }, 'cannot remove the cgroup of a start that failed');
+  }
+}

@@ -1,0 +1,41 @@
+import { constants } from 'node:os';
+
+/** Names of the errors nsdir answers with; numbers are this machine's own (errno.h). */
+export type Errno = keyof typeof constants.errno | 'ENOTSUP' | 'ESTALE';
+
+/**
+ * The one error that crosses layers. `errno` is what the caller's system call returns, `message` says what was asked,
+ * why it was refused and what to do about it.
+ */
+export class FsError extends Error {
+  override readonly name = 'FsError';
+  readonly errno: Errno;
+
+  constructor(errno: Errno, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.errno = errno;
+  }
+}
+
+/** The positive number of `name`, as in errno.h. */
+export function errnoNumber(name: Errno): number {
+  if (name === 'ENOTSUP') return constants.errno.EOPNOTSUPP;
+  return (constants.errno as Record<string, number>)[name] ?? constants.errno.EIO;
+}
+
+/** The name of a positive errno number, `EIO` for an unknown one. */
+export function errnoName(number: number): Errno {
+  const found = Object.entries(constants.errno).find(([, value]) => value === number);
+  return (found?.[0] ?? 'EIO') as Errno;
+}
+
+/** The errno name an error of Node's `fs` carries, or `undefined` if it is not one. */
+export function systemErrno(error: unknown): Errno | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code in constants.errno ? (code as Errno) : undefined;
+}
+
+/** For `default:` of a switch over a union: the compiler says when a case is missing. */
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,52 @@
+import { systemErrno } from './errno.ts';
+
+/**
+ * The files of /proc and cgroupfs as this program reads and writes them: always whole, always short, therefore sync.
+ * `node:fs` is one as it is; in tests a memfs volume stands in.
+ */
+export interface FileAccess {
+  readFileSync(path: string, encoding: 'utf8' | 'latin1'): string;
+  writeFileSync(path: string, data: string): void;
+  mkdirSync(path: string): unknown;
+  rmdirSync(path: string): void;
+  readdirSync(path: string): string[];
+  readdirSync(path: string, options: { withFileTypes: true }): { readonly name: string; isDirectory(): boolean }[];
+  readlinkSync(path: string): string;
+  statSync(path: string): { readonly ino: number; readonly nlink: number };
+  existsSync(path: string): boolean;
+}
+
+/**
+ * What a file in /proc or cgroupfs answers when its process or cgroup went: ENOENT at open, ESRCH or ENODEV at read
+ * (proc(5), kernfs).
+ */
+const GONE: readonly unknown[] = ['ENOENT', 'ESRCH', 'ENODEV'];
+
+export function isGone(error: unknown): boolean {
+  return GONE.includes(systemErrno(error));
+}
+
+/** What `action` returns, or `undefined` if what it touches is gone. Every other error passes. */
+export function ifThere<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The file's text, or `undefined` if it, its process or its cgroup is gone. */
+export function readIfThere(files: FileAccess, path: string): string | undefined {
+  return ifThere(() => files.readFileSync(path, 'utf8'));
+}
+
+/** The link's target, or `undefined` if it is gone or may not be read (proc(5): PTRACE_MODE_READ). */
+export function readlinkIfAllowed(files: FileAccess, path: string): string | undefined {
+  try {
+    return files.readlinkSync(path);
+  } catch (error) {
+    if (isGone(error) || systemErrno(error) === 'EACCES' || systemErrno(error) === 'EPERM') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+/* What the launcher's child does before it serves: from a clone of the launcher to a container's init. */
+#include "nsdir-init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Longest name uname(2) can tell. */
+#define HOSTNAME_MAX_BYTES 64
+
+static void report(int channel, int error, const char *step)
+{
+	struct report packet = { .error = error };
+
+	strncpy(packet.step, step, sizeof(packet.step) - 1);
+	send(channel, &packet, sizeof(packet), MSG_NOSIGNAL);
+}
+
+static int join_cgroup(int cgroup)
+{
+	int procs = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	int result = procs < 0 || write(procs, "0", 1) != 1 ? -1 : 0;
+
+	if (procs >= 0)
+		close(procs);
+	return result;
+}
+
+/* The new namespace's root is the cgroup the process is in, so that comes first (cgroup_namespaces(7)). */
+static const char *enter_cgroup(const struct spec *spec, int cgroup, int parent)
+{
+	if (cgroup >= 0 && join_cgroup(cgroup))
+		return "join its cgroup";
+	if (spec->flags & CLONE_NEWCGROUP)
+		return unshare(CLONE_NEWCGROUP) ? "make a cgroup namespace" : NULL;
+	if (parent >= 0 && setns(parent, CLONE_NEWCGROUP))
+		return "enter the parent's cgroup namespace";
+	return NULL;
+}
+
+/* At most 64 bytes of the name, cut between characters of UTF-8. */
+static const char *set_hostname(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length > HOSTNAME_MAX_BYTES)
+		for (length = HOSTNAME_MAX_BYTES; length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80;)
+			length--;
+	return sethostname(name, length) ? "set the host name" : NULL;
+}
+
+static const char *raise_loopback(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? NULL : "open a socket";
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	result = ioctl(fd, SIOCSIFFLAGS, &request);
+	close(fd);
+	return result ? "raise the loopback interface" : NULL;
+}
+
+static const char *open_stdio(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return "open /dev/null";
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	close(null);
+	return NULL;
+}
+
+static const char *listen_for_commands(const char *path, int *fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int result;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return "name its socket";
+	}
+	strcpy(address.sun_path, path);
+	*fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return "open its socket";
+	unlink(path);
+	umask(0177);
+	result = bind(*fd, (struct sockaddr *)&address, sizeof(address));
+	umask(022);
+	return result ? "bind its socket" : NULL;
+}
+
+static const char *prepare(const struct spec *spec, int cgroup, int parent, int channel, int *commands)
+{
+	const char *failed;
+
+	if ((failed = enter_cgroup(spec, cgroup, parent)))
+		return failed;
+	close_all_but(channel);
+	setsid();
+	umask(0);
+	if (spec->flags & CLONE_NEWUTS && (failed = set_hostname(spec->hostname)))
+		return failed;
+	if (spec->flags & CLONE_NEWNET && (failed = raise_loopback()))
+		return failed;
+	if (spec->flags & CLONE_NEWNS && (failed = own_mount_tree(spec)))
+		return failed;
+	if (chdir("/"))
+		return "enter /";
+	if ((failed = open_stdio()) || (failed = listen_for_commands(spec->socket, commands)))
+		return failed;
+	if (!(spec->flags & CLONE_NEWPID)) /* else orphans come to it by themselves */
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	set_title(spec->hostname);
+	return NULL;
+}
+
+/* Takes over the launcher's child: reports on `channel`, then serves. `cgroup` is to be joined, if it is not -1. */
+_Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int parent)
+{
+	const char *failed;
+	int commands = -1;
+	char go;
+
+	if (spec->parent)
+		report(channel, REPORT_HELLO, "");
+	if (spec->flags & CLONE_NEWUSER && recv(channel, &go, 1, 0) != 1)
+		_exit(1);
+	failed = prepare(spec, cgroup, parent, channel, &commands);
+	report(channel, failed ? errno : REPORT_READY, failed ? failed : "");
+	close(channel);
+	if (failed)
+		_exit(1);
+	serve_commands(commands);
+}

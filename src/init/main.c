@@ -1,0 +1,18 @@
+#include "nsdir-init.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "launcher")) {
+		remember_title(argc, argv);
+		return launcher_main(argv[2], argv[3]);
+	}
+	if (argc >= 2 && !strcmp(argv[1], "run"))
+		return run_main(argc - 2, argv + 2);
+	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
+	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n",
+	      stderr);
+	return 125;
+}

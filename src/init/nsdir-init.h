@@ -1,0 +1,85 @@
+/*
+ * nsdir-init: one static binary, three roles.
+ *
+ *   launcher  a process that outlives the daemon: parent of every container's init, keeps their exit statuses
+ *   init      what the launcher's child becomes: first process of a container; reaps, spawns commands on request
+ *   run       the client of an init: runs one command with the caller's stdio, signals and exit status
+ */
+#ifndef NSDIR_INIT_H
+#define NSDIR_INIT_H
+
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Number of the protocol between daemon and launcher; both sides must have the same. */
+#define PROTOCOL "1"
+
+/* Longest payload of a frame, in bytes. */
+#define FRAME_MAX (256 * 1024)
+/* Longest request to an init, in bytes: what fits a datagram with the usual net.core.wmem_default. */
+#define REQUEST_MAX (200 * 1000)
+/* Strings of one frame. */
+#define STRINGS_MAX 16
+/* Soft limit of open files in a container, as service managers set it; select(2) cannot do with more. */
+#define OPEN_FILES 1024
+
+/* Kinds that older headers lack (linux/sched.h). */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+
+/* A container to be started, as the daemon asks for it. Strings live in the launcher's receive buffer. */
+struct spec {
+	const char *cgroup;      /* its cgroup v2 directory */
+	uint64_t flags;          /* CLONE_NEW* of the namespaces of its own */
+	const char *hostname;    /* its name */
+	pid_t parent;            /* init of the container it starts in, or 0 */
+	uint64_t parent_start;   /* start time of `parent` in clock ticks, 0 if not known */
+	const char *mount_point; /* where the daemon's tree is mounted, absolute */
+	const char *path;        /* its directory below that, as `parent` sees it */
+	uint64_t inode;          /* inode number of that directory; 0: it is not to be mounted */
+	const char *socket;      /* where its init takes requests */
+};
+
+/* What an init under construction tells the launcher: one packet each. */
+struct report {
+	int error; /* an errno, REPORT_READY or REPORT_HELLO */
+	char step[60];
+};
+#define REPORT_READY 0
+#define REPORT_HELLO (-1)
+
+/* wire.c */
+int split_strings(char *data, size_t length, char **strings, int max);
+bool parse_number(const char *text, uint64_t max, uint64_t *number);
+bool write_fully(int fd, const char *data, size_t length);
+
+/* process.c */
+uint64_t start_time_of(pid_t pid);
+void close_all_but(int kept);
+void reset_signals(void);
+void limit_open_files(void);
+void remember_title(int argc, char **argv);
+void set_title(const char *name);
+
+/* start.c */
+int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
+
+/* mounts.c */
+void watch_mounts(void);
+void refresh_mounts(void);
+const char *own_mount_tree(const struct spec *spec);
+
+/* The roles. */
+int launcher_main(const char *socket_path, const char *pid_path);
+_Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int parent);
+_Noreturn void serve_commands(int socket);
+int run_main(int argc, char **argv);
+
+#endif

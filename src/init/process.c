@@ -1,0 +1,104 @@
+/* What a process is by itself: its start time, descriptors, signals, limits and title. */
+#include "nsdir-init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+/* Fields of /proc/PID/stat between the command's name and the start time (proc_pid_stat(5), fields 3 to 21). */
+#define FIELDS_BEFORE_START 20
+
+static char *title;
+static size_t title_size;
+
+/* Clock ticks since boot at which `pid` was started, 0 if there is no such process. A zombie still has one. */
+uint64_t start_time_of(pid_t pid)
+{
+	char path[32], text[1024];
+	ssize_t length;
+	char *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	at = strrchr(text, ')'); /* the name may have spaces and parentheses itself */
+	for (int field = 0; at && field < FIELDS_BEFORE_START; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+static void close_between(unsigned int first, unsigned int last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (unsigned int fd = first; fd <= last && fd < 65536; fd++) /* before Linux 5.9 */
+		close((int)fd);
+}
+
+/* Closes every descriptor above 2 except `kept`, which may be -1. */
+void close_all_but(int kept)
+{
+	if (kept < 3) {
+		close_between(3, ~0U);
+		return;
+	}
+	close_between(3, (unsigned int)kept - 1);
+	close_between((unsigned int)kept + 1, ~0U);
+}
+
+/* Every disposition to its default, and nothing blocked. */
+void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void limit_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur <= OPEN_FILES)
+		return;
+	limit.rlim_cur = OPEN_FILES;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* The memory /proc/PID/cmdline shows: from here on it may be written over, so `argv` must not be used. */
+void remember_title(int argc, char **argv)
+{
+	title = argv[0];
+	title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
+	for (int index = 0; index < argc; index++)
+		argv[index] = strdup(argv[index]);
+}
+
+void set_title(const char *name)
+{
+	prctl(PR_SET_NAME, "nsdir-init");
+	if (!title_size)
+		return;
+	memset(title, 0, title_size);
+	snprintf(title, title_size, "nsdir-init %s", name);
+}

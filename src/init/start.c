@@ -1,0 +1,218 @@
+/* Making a container's first process. */
+#include "nsdir-init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+/* clone_args of linux/sched.h up to `cgroup` (Linux 5.7), so that old headers do. */
+struct clone3_arguments {
+	_Alignas(8) uint64_t flags;
+	uint64_t pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+#define INTO_CGROUP 0x200000000ULL
+
+/* Kinds of namespaces, and where /proc shows the one that a new child would be in (namespaces(7)). */
+static const struct {
+	int flag;
+	const char *link;
+} KINDS[] = {
+	{ CLONE_NEWUSER, "user" }, { CLONE_NEWNS, "mnt" },	       { CLONE_NEWUTS, "uts" },
+	{ CLONE_NEWIPC, "ipc" },   { CLONE_NEWNET, "net" },	       { CLONE_NEWPID, "pid_for_children" },
+	{ CLONE_NEWTIME, "time_for_children" },
+};
+
+/*
+ * Writes an identity map of all ids that this process's own user namespace has, for a child in a new one
+ * (user_namespaces(7)). Must be done from the parent namespace.
+ */
+static int map_ids(int proc, pid_t pid, const char *file)
+{
+	char own[4096], map[4096], path[48];
+	unsigned int inside, outside, count;
+	int used, fd, length = 0;
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "self/%s", file);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	size = read(fd, own, sizeof(own) - 1);
+	close(fd);
+	own[size > 0 ? size : 0] = '\0';
+	for (char *at = own; sscanf(at, "%u %u %u%n", &inside, &outside, &count, &used) == 3; at += used)
+		length += snprintf(map + length, sizeof(map) - (size_t)length, "%u %u %u\n", inside, inside, count);
+	snprintf(path, sizeof(path), "%d/%s", pid, file);
+	fd = openat(proc, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	size = write(fd, map, (size_t)length);
+	close(fd);
+	return size == length ? 0 : -1;
+}
+
+/*
+ * Clones this process into `cgroup`, with the namespaces of `flags`; `relation` is CLONE_PARENT or 0. Where the kernel,
+ * or a filter, lacks clone3 or its CLONE_INTO_CGROUP, *joins says that the child must move itself.
+ */
+static pid_t clone_into(int cgroup, uint64_t flags, uint64_t relation, bool *joins)
+{
+	struct clone3_arguments arguments = {
+		.flags = flags | relation | INTO_CGROUP,
+		.exit_signal = relation ? 0 : SIGCHLD,
+		.cgroup = (uint64_t)cgroup,
+	};
+	long pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+
+	*joins = pid < 0 && (errno == ENOSYS || errno == EINVAL || errno == E2BIG) && !(flags & CLONE_NEWTIME);
+	if (*joins)
+		pid = syscall(SYS_clone, flags | relation | SIGCHLD, NULL, NULL, NULL, NULL);
+	return (pid_t)pid;
+}
+
+/* The child's part never returns. `channels`: the launcher's end and the init's. */
+static pid_t clone_init(const struct spec *spec, int cgroup, int parent, int channels[2], uint64_t relation, int proc)
+{
+	bool joins;
+	pid_t pid = clone_into(cgroup, spec->flags & ~(uint64_t)CLONE_NEWCGROUP, relation, &joins);
+
+	if (pid == 0)
+		init_main(spec, channels[1], joins ? cgroup : -1, parent);
+	if (pid > 0 && spec->flags & CLONE_NEWUSER) {
+		if (map_ids(proc, pid, "uid_map") || map_ids(proc, pid, "gid_map"))
+			kill(pid, SIGKILL);
+		else
+			send(channels[0], "", 1, MSG_NOSIGNAL);
+	}
+	return pid;
+}
+
+/* Which kinds `pid` has others of than this process. */
+static int differing_kinds(pid_t pid)
+{
+	int flags = 0;
+
+	for (size_t row = 0; row < sizeof(KINDS) / sizeof(*KINDS); row++) {
+		char own[64], other[64];
+		struct stat here, there;
+
+		snprintf(own, sizeof(own), "/proc/self/ns/%s", KINDS[row].link);
+		snprintf(other, sizeof(other), "/proc/%d/ns/%s", pid, KINDS[row].link);
+		if (stat(own, &here) == 0 && stat(other, &there) == 0 && here.st_ino != there.st_ino)
+			flags |= KINDS[row].flag;
+	}
+	return flags;
+}
+
+/*
+ * In a helper process: enters the parent container's namespaces and makes the init from there, as a child of the
+ * launcher. The cgroup namespace is left to the init: from inside one, the kernel may not let a process be put where it
+ * must be (nsdelegate, cgroup-v2.rst).
+ */
+static _Noreturn void start_inside(const struct spec *spec, int cgroup, int parent, int channels[2])
+{
+	struct report report = { 0 };
+	int flags = differing_kinds(spec->parent);
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (flags && setns(parent, flags)) {
+		report.error = errno;
+		strcpy(report.step, "enter the parent's namespaces");
+	} else if (clone_init(spec, cgroup, parent, channels, CLONE_PARENT, proc) < 0) {
+		report.error = errno;
+		strcpy(report.step, "clone");
+	}
+	if (report.error)
+		send(channels[1], &report, sizeof(report), MSG_NOSIGNAL);
+	_exit(0);
+}
+
+/* Descriptors of a start that are closed when the process was made. */
+struct opened {
+	int cgroup, parent, proc;
+	int channels[2];
+};
+
+static int open_all(const struct spec *spec, struct opened *opened, const char **step)
+{
+	*step = "open its cgroup";
+	opened->cgroup = open(spec->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (opened->cgroup < 0)
+		return errno;
+	if (spec->parent) {
+		*step = "open the parent's init";
+		opened->parent = (int)syscall(SYS_pidfd_open, spec->parent, 0);
+		if (opened->parent < 0)
+			return errno;
+		if (spec->parent_start && start_time_of(spec->parent) != spec->parent_start)
+			return ESRCH;
+	}
+	if (spec->flags & CLONE_NEWUSER) {
+		*step = "open /proc";
+		opened->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (opened->proc < 0)
+			return errno;
+	}
+	*step = "make a socket pair";
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, opened->channels))
+		return errno;
+	/* The receiver's credentials of the sender give the init's pid in this process's pid namespace (unix(7)). */
+	if (setsockopt(opened->channels[0], SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)))
+		return errno;
+	return 0;
+}
+
+static void close_one(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * Begins to start a container; never waits for it. 0 and the process (*pid, or *helper on whose way the init will come to
+ * be) and the *channel on which it reports; or an errno and the *step that failed.
+ */
+int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step)
+{
+	struct opened opened = { -1, -1, -1, { -1, -1 } };
+	int error = open_all(spec, &opened, step);
+
+	*pid = *helper = 0;
+	if (!error) {
+		*step = "clone";
+		if (spec->parent) {
+			*helper = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+			if (*helper == 0)
+				start_inside(spec, opened.cgroup, opened.parent, opened.channels);
+			error = *helper < 0 ? errno : 0;
+		} else {
+			refresh_mounts();
+			*pid = clone_init(spec, opened.cgroup, -1, opened.channels, 0, opened.proc);
+			error = *pid < 0 ? errno : 0;
+		}
+	}
+	close_one(opened.cgroup);
+	close_one(opened.parent);
+	close_one(opened.proc);
+	close_one(opened.channels[1]);
+	if (error)
+		close_one(opened.channels[0]);
+	else
+		fcntl(opened.channels[0], F_SETFL, O_NONBLOCK);
+	*channel = opened.channels[0];
+	return error;
+}

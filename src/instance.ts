@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+
+/** One daemon's places: several may live on one machine, each with its mount point, run directory and cgroup. */
+export interface Instance {
+  readonly id: string;
+  /** Absolute path where the tree is mounted; the same inside containers. */
+  readonly mountPoint: string;
+  /** Journal, sockets, pid file and log: gone with a reboot, as the containers are. */
+  readonly runDir: string;
+  /** On a disk file system, reachable inside containers: output of detached commands, inits' sockets. */
+  readonly stateDir: string;
+  /** Name of this daemon's cgroup, below the cgroup v2 root or wherever `--cgroup` says. */
+  readonly cgroupName: string;
+}
+
+export const DEFAULT_MOUNT_POINT = '/namespaces';
+
+/** An id names sockets, whose paths are short (`sun_path` has 108 bytes, unix(7)). */
+const ID_MAX_LENGTH = 24;
+
+export function instanceFor(mountPoint: string = DEFAULT_MOUNT_POINT): Instance {
+  const absolute = path.resolve(mountPoint);
+  const id = instanceId(absolute);
+  return {
+    id,
+    mountPoint: absolute,
+    runDir: path.join('/run/nsdir', id),
+    stateDir: path.join('/var/lib/nsdir', id),
+    cgroupName: `nsdir-${id}`,
+  };
+}
+
+function instanceId(mountPoint: string): string {
+  const plain = mountPoint.slice(1);
+  if (/^[a-z0-9_]+$/.test(plain) && plain.length <= ID_MAX_LENGTH) return plain;
+  return createHash('sha256').update(mountPoint).digest('hex').slice(0, 12);
+}
+
+/** Files of the run directory; one table, so daemon and commands agree. */
+export function runFiles(instance: Instance) {
+  const at = (name: string) => path.join(instance.runDir, name);
+  return {
+    journal: at('journal'),
+    tombstones: at('tombstones'),
+    events: at('events'),
+    pollers: at('pollers'),
+    incarnation: at('incarnation'),
+    session: at('session.json'),
+    daemonPid: at('daemon.pid'),
+    supervisePid: at('supervise.pid'),
+    daemonLog: at('daemon.log'),
+    launcherSocket: at('launcher.sock'),
+    launcherPid: at('launcher.pid'),
+    /** Where a starting container's root is assembled, in its own mount namespace. */
+    staging: at('root'),
+  } as const;
+}
+
+/** Files of the state directory that belong to a container. */
+export function stateFiles(instance: Instance, serial: number) {
+  return {
+    /** stdout and stderr of what `nsdir run -d` started. */
+    output: path.join(instance.stateDir, `${serial}.log`),
+    /** Where the container's init takes requests (`SOCK_DGRAM`). */
+    initSocket: path.join(instance.stateDir, `${serial}.sock`),
+  } as const;
+}

@@ -1,0 +1,89 @@
+/** Of /proc/PID/stat (proc_pid_stat(5)): the fields that tell what a process is, not what it uses. */
+export interface ProcStat {
+  readonly pid: number;
+  /** As the process set it: may hold spaces, parentheses and newlines. */
+  readonly comm: string;
+  /** One letter, e.g. `S`; `Z` and `X` are dead. */
+  readonly state: string;
+  readonly ppid: number;
+  /** PF_* bits (linux/sched.h). */
+  readonly flags: number;
+  readonly threads: number;
+  /** Clock ticks since boot. Together with the pid it names the process for ever. */
+  readonly starttime: number;
+}
+
+/** `undefined` for a text that is not a whole stat line. */
+export function parseStat(text: string): ProcStat | undefined {
+  const open = text.indexOf('(');
+  // comm may hold `)`, what follows it never does.
+  const close = text.lastIndexOf(')');
+  const rest = text
+    .slice(close + 1)
+    .trim()
+    .split(' ');
+  // Field n of the manual page, which counts pid as 1 and comm as 2.
+  const field = (n: number) => Number(rest[n - 3]);
+  const state = rest[0];
+  if (open < 0 || close < open || state === undefined || rest.length < 20) return undefined;
+  return {
+    pid: Number(text.slice(0, open)),
+    comm: text.slice(open + 1, close),
+    state,
+    ppid: field(4),
+    flags: field(9),
+    threads: field(20),
+    starttime: field(22),
+  };
+}
+
+/** Of /proc/PID/status (proc_pid_status(5)). Ids are those of the daemon's namespaces unless said otherwise. */
+export interface ProcStatus {
+  readonly tgid: number;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly tracerPid: number;
+  /** Real, effective, saved, file system. */
+  readonly uids: readonly number[];
+  readonly gids: readonly number[];
+  readonly groups: readonly number[];
+  /** The process's pid in each pid namespace from the daemon's (first) down to its own (last). */
+  readonly nsPids: readonly number[];
+  readonly threads: number;
+  /** 0 none, 1 strict, 2 filter. */
+  readonly seccomp: number;
+}
+
+export function parseStatus(text: string): ProcStatus {
+  const fields = new Map(text.split('\n').map((line) => splitOnce(line)));
+  const list = (key: string) =>
+    (fields.get(key) ?? '')
+      .split(/\s+/)
+      .filter((word) => word !== '')
+      .map(Number);
+  const first = (key: string) => list(key)[0] ?? 0;
+  return {
+    tgid: first('Tgid'),
+    pid: first('Pid'),
+    ppid: first('PPid'),
+    tracerPid: first('TracerPid'),
+    uids: list('Uid'),
+    gids: list('Gid'),
+    groups: list('Groups'),
+    nsPids: list('NSpid'),
+    threads: first('Threads'),
+    seccomp: first('Seccomp'),
+  };
+}
+
+/** The kernel escapes newlines in `Name`, so a line is a field. */
+function splitOnce(line: string): [key: string, value: string] {
+  const colon = line.indexOf(':');
+  return [line.slice(0, colon), line.slice(colon + 1)];
+}
+
+/** The inode number in a link such as `net:[4026531840]` (namespaces(7)), `undefined` for anything else. */
+export function parseNamespaceLink(target: string): number | undefined {
+  const digits = /^[a-z_]+:\[([0-9]+)\]$/.exec(target)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

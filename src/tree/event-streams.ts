@@ -1,0 +1,115 @@
+import type { Events } from '../container/events.ts';
+import { FsError } from '../errno.ts';
+import { ROOT_SERIAL, type Serial } from '../ids.ts';
+import { POLLIN, POLLRDNORM } from './filesystem.ts';
+
+/** Bytes a reader may still read of what it was given before; older ones are gone. */
+const WINDOW_BYTES = 1 << 18;
+
+/** Open `.events`; more are refused with ENFILE. */
+const STREAMS_LIMIT = 65_536;
+
+interface Stream {
+  readonly serial: Serial;
+  /** Offset of the first byte in `text`. */
+  base: number;
+  text: Buffer;
+  /** Number of the newest event in `text`. */
+  sequence: number;
+  /** Where the furthest read ended. */
+  position: number;
+  /** What to wake when there is more. */
+  readonly wakes: Set<number>;
+}
+
+/** Pollers of one stream; the oldest is woken, to ask again, when there are more. */
+const WAKES_LIMIT = 64;
+
+/**
+ * Readers of `.events`. To a plain reader it is a file that ends where the newest event ends; to a poller it becomes
+ * readable with the next event.
+ */
+export class EventStreams {
+  readonly #events: Events;
+  readonly #streams = new Map<number, Stream>();
+  readonly #onWake: (wake: number) => void;
+
+  constructor(events: Events, onWake: (wake: number) => void) {
+    this.#events = events;
+    this.#onWake = onWake;
+    events.onEvent((serials) => {
+      this.#wake(serials);
+    });
+  }
+
+  /** Bytes a reader that opens now would get. */
+  size(serial: Serial): number {
+    return Buffer.byteLength(this.#events.textSince(serial, 0));
+  }
+
+  open(handle: number, serial: Serial): void {
+    if (this.#streams.size >= STREAMS_LIMIT) {
+      throw new FsError('ENFILE', `${STREAMS_LIMIT} event streams are open already; close some`);
+    }
+    this.#streams.set(handle, { serial, base: 0, text: Buffer.alloc(0), sequence: 0, position: 0, wakes: new Set() });
+  }
+
+  /** Never waits. A handle of a former daemon goes on where it was: the events' file outlives daemons. */
+  read(handle: number, serial: Serial, offset: number, size: number): Uint8Array {
+    const stream = this.#stream(handle, serial);
+    this.#refresh(stream);
+    const start = Math.max(0, offset - stream.base);
+    const chunk = stream.text.subarray(start, start + size);
+    stream.position = Math.max(stream.position, offset + chunk.length);
+    return chunk;
+  }
+
+  poll(handle: number, serial: Serial, wake: number | undefined): number {
+    const stream = this.#stream(handle, serial);
+    this.#refresh(stream);
+    if (stream.base + stream.text.length > stream.position) return POLLIN | POLLRDNORM;
+    if (wake !== undefined) this.#await(stream, wake);
+    return 0;
+  }
+
+  release(handle: number): boolean {
+    return this.#streams.delete(handle);
+  }
+
+  #stream(handle: number, serial: Serial): Stream {
+    const known = this.#streams.get(handle);
+    if (known) return known;
+    this.open(handle, serial);
+    return this.#stream(handle, serial);
+  }
+
+  #refresh(stream: Stream): void {
+    const { sequence } = this.#events;
+    if (stream.sequence === sequence) return;
+    const more = Buffer.from(this.#events.textSince(stream.serial, stream.sequence));
+    const text = Buffer.concat([stream.text, more]);
+    const surplus = Math.max(0, Math.min(text.length - WINDOW_BYTES, stream.position - stream.base));
+    stream.base += surplus;
+    stream.text = text.subarray(surplus);
+    stream.sequence = sequence;
+  }
+
+  #await(stream: Stream, wake: number): void {
+    stream.wakes.add(wake);
+    if (stream.wakes.size <= WAKES_LIMIT) return;
+    for (const oldest of stream.wakes) {
+      stream.wakes.delete(oldest);
+      this.#onWake(oldest);
+      return;
+    }
+  }
+
+  #wake(serials: readonly Serial[]): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.wakes.size === 0) continue;
+      if (stream.serial !== ROOT_SERIAL && !serials.includes(stream.serial)) continue;
+      for (const wake of stream.wakes) this.#onWake(wake);
+      stream.wakes.clear();
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { readlinkSync } from 'node:fs';
+import { constants } from 'node:fs';
+import { hide } from '../container/registry.ts';
+import type { Serial } from '../ids.ts';
+import type { ControlEntry, Places } from './control/entry.ts';
+import { NS_DIRECTORY } from './control/table.ts';
+import { DEFER, O_ACCMODE, type Attr, type FastFilesystem, type Opened, type Request } from './filesystem.ts';
+import { serialOf, type NodeId } from './node-id.ts';
+import { controlAttr, directoryAttr, type Node, type View } from './view.ts';
+
+/** What the serving thread has besides its replica of the registry. */
+export interface FastTreeOptions {
+  readonly view: View;
+  readonly places: Places;
+  /** Handles of this thread are `firstHandle`, `firstHandle + 2`, …: the main thread's are the others. */
+  readonly firstHandle: number;
+  /** Called with what was unlinked, before the unlink is answered. */
+  readonly onHidden: (serial: Serial, bits: number, atMs: number) => void;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Files read at once through handles of this thread; beyond it the main thread opens. */
+const HANDLES_LIMIT = 65_536;
+
+/**
+ * The part of the tree that is answered without waiting, from a replica of the registry. What it does not know it
+ * leaves to `Tree`, by DEFER.
+ */
+export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOptions): FastFilesystem {
+  const texts = new Map<number, { readonly id: NodeId; readonly bytes: Uint8Array }>();
+  const ownPidNamespace = readlinkSync('/proc/self/ns/pid');
+  let nextHandle = firstHandle;
+
+  const open = (id: NodeId, flags: number): Opened | typeof DEFER => {
+    const { container, control } = view.node(id);
+    if (!control?.text || (flags & O_ACCMODE) !== constants.O_RDONLY) return DEFER;
+    if (!view.resolves(container, control) || texts.size >= HANDLES_LIMIT) return DEFER;
+    const handle = nextHandle;
+    nextHandle += 2;
+    texts.set(handle, { id, bytes: Buffer.from(control.text(container)) });
+    return { handle, noFlush: true };
+  };
+
+  return {
+    lookup: (_request, parent, name) => view.lookup(parent, name),
+    getattr: (request, id) => getattr(view, places, request, id),
+    readlink: (request, id) => {
+      const { container, control } = view.node(id);
+      if (!control || !view.resolves(container, control)) return DEFER;
+      return (
+        fixedTarget({ container, control }, places) ?? initTarget({ container, control }, request, ownPidNamespace)
+      );
+    },
+    unlink: (_request, parent, name) => {
+      const directory = view.directory(parent);
+      const control = view.control(directory, name);
+      if (!control || !isHideable(control)) return DEFER;
+      hideEntry(directory.container, control);
+      return undefined;
+    },
+    rmdir: (_request, parent, name) => {
+      const directory = view.directory(parent);
+      const control = view.control(directory, name);
+      if (control?.entry !== NS_DIRECTORY || directory.container.phase === 'declared') return DEFER;
+      for (const _entry of view.readdir(controlAttr(directory.container, control, 0).id, 0)) return DEFER;
+      hideEntry(directory.container, control);
+      return undefined;
+    },
+    open: (_request, id, flags) => open(id, flags),
+    read: (_request, _id, handle, offset, size) => {
+      const text = texts.get(handle);
+      if (!text) return DEFER;
+      return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
+    },
+    flush: (_request, _id, handle) => (texts.has(handle) ? undefined : DEFER),
+    release: (_request, _id, handle) => (texts.delete(handle) ? undefined : DEFER),
+    readdir: (_request, id, cookie) => view.readdir(id, cookie),
+    statfs: () => view.statfs(),
+  };
+
+  function hideEntry(container: Node['container'], control: ControlEntry): void {
+    const at = Date.now();
+    hide(container, 1 << control.entry, at);
+    onHidden(container.serial, 1 << control.entry, at);
+  }
+}
+
+function getattr(view: View, places: Places, _request: Request, id: NodeId): Attr | typeof DEFER {
+  const container = view.registry.get(serialOf(id));
+  if (!container) return DEFER;
+  const { control } = view.node(id);
+  if (!control) return directoryAttr(container);
+  if (!view.resolves(container, control)) return DEFER;
+  if (control.text) return controlAttr(container, control, Buffer.byteLength(control.text(container)));
+  if (control.entry === NS_DIRECTORY) return controlAttr(container, control, 0);
+  const target = fixedTarget({ container, control }, places);
+  return target === undefined ? DEFER : controlAttr(container, control, Buffer.byteLength(target));
+}
+
+/** A symlink's target that is the same for everybody. */
+function fixedTarget({ container, control }: Node, places: Places): string | undefined {
+  return control?.target?.(container, places);
+}
+
+/** Links below the init's /proc/PID, for a reader in the daemon's own pid namespace; others cost a look at the machine. */
+function initTarget({ container, control }: Node, { caller }: Request, ownPidNamespace: string): string | typeof DEFER {
+  if (control?.below === undefined || !container.init || caller.pid === 0) return DEFER;
+  try {
+    if (readlinkSync(`/proc/${caller.pid}/ns/pid`) !== ownPidNamespace) return DEFER;
+  } catch {
+    return DEFER;
+  }
+  return `/proc/${container.init.pid}${control.below}`;
+}
+
+/** An entry whose unlinking means no more than that it is not listed for a while. */
+export function isHideable(control: ControlEntry): boolean {
+  return control.report === undefined;
+}

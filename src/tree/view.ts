@@ -1,0 +1,172 @@
+import { hiddenNow, type Registry } from '../container/registry.ts';
+import type { Container } from '../container/container.ts';
+import { FsError } from '../errno.ts';
+import { NAME_MAX_BYTES } from '../ids.ts';
+import type { ControlEntry } from './control/entry.ts';
+import { entriesOf, entryNamed, entryNumbered, NS_DIRECTORY } from './control/table.ts';
+import { S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
+import { DIRECTORY_ENTRY, directoryId, entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
+
+/** What an id means now. `control` is absent for a container's own directory. */
+export interface Node {
+  readonly container: Container;
+  readonly control: ControlEntry | undefined;
+}
+
+/** A place in the tree that has names in it: a container's directory, or its `.ns`. */
+export interface Directory {
+  readonly container: Container;
+  readonly withinNs: boolean;
+}
+
+/** Cookies of a listing: children by serial, so that they stay right when others come and go; control entries behind. */
+const FIRST_CHILD_COOKIE = 16;
+const FIRST_CONTROL_COOKIE = 2 ** 40;
+
+/** tmpfs's directory sizes (mm/shmem.c: BOGO_DIRENT_SIZE, and two of them for an empty one). */
+const DIRENT_BYTES = 20;
+const EMPTY_DIRECTORY_BYTES = 40;
+
+/** What the registry alone answers, without waiting: shared by the serving thread's replica and the main thread. */
+export class View {
+  readonly registry: Registry;
+  readonly #sorted = new WeakMap<Container, { children: Container[]; version: number }>();
+
+  constructor(registry: Registry) {
+    this.registry = registry;
+  }
+
+  /** Throws ENOENT for an id whose container is gone. */
+  node(id: NodeId): Node {
+    const container = this.registry.get(serialOf(id));
+    if (!container) throw new FsError('ENOENT', 'this container was removed');
+    const entry = entryOf(id);
+    if (entry === DIRECTORY_ENTRY) return { container, control: undefined };
+    const control = entryNumbered(entry);
+    if (!control) throw new FsError('ENOENT', 'there is no such control entry');
+    return { container, control };
+  }
+
+  /** Throws ENOENT or ENOTDIR. */
+  directory(id: NodeId): Directory {
+    const { container, control } = this.node(id);
+    if (control && control.entry !== NS_DIRECTORY) throw new FsError('ENOTDIR', `${control.name} is not a directory`);
+    return { container, withinNs: control !== undefined };
+  }
+
+  /** Whether a control entry resolves: it has something to say and was not unlinked. */
+  resolves(container: Container, control: ControlEntry): boolean {
+    if (!control.present(container)) return false;
+    return container.hidden === 0 || (hiddenNow(container, Date.now()) & (1 << control.entry)) === 0;
+  }
+
+  /** The control entry of this name if it resolves there. */
+  control(directory: Directory, name: string): ControlEntry | undefined {
+    const control = entryNamed(name, directory.withinNs);
+    return control && this.resolves(directory.container, control) ? control : undefined;
+  }
+
+  /** Throws ENAMETOOLONG or ENOENT. A control entry's size is not known here: its attributes are never cached. */
+  lookup(parent: NodeId, name: string): Entry {
+    const directory = this.directory(parent);
+    checkLength(name);
+    const child = directory.withinNs ? undefined : directory.container.children.get(name);
+    if (child) return { attr: directoryAttr(child), cacheable: true };
+    const control = this.control(directory, name);
+    if (!control) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
+    return { attr: controlAttr(directory.container, control, 0), cacheable: false };
+  }
+
+  /** Attributes of a directory that was removed while somebody holds it open, as tmpfs has them. */
+  removedAttr(id: NodeId): Attr {
+    const { root } = this.registry;
+    return { ...directoryAttr(root), id, mode: S_IFDIR | 0o755, nlink: 0, size: 0, cacheable: false };
+  }
+
+  *readdir(id: NodeId, cookie: number): Generator<DirEntry> {
+    const { container, withinNs } = this.directory(id);
+    if (!withinNs) yield* this.#children(container, cookie);
+    for (const [index, control] of entriesOf(withinNs).entries()) {
+      const next = FIRST_CONTROL_COOKIE + index;
+      if (next <= cookie) continue;
+      if (!this.resolves(container, control) || control.listed?.(container) === false) continue;
+      yield { name: control.name, cookie: next, entry: { attr: controlAttr(container, control, 0), cacheable: false } };
+    }
+  }
+
+  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong. */
+  isEmpty(container: Container): boolean {
+    if (container.children.size > 0) return false;
+    return !entriesOf(false).some(
+      (control) =>
+        control.report !== 'error' && control.listed?.(container) !== false && this.resolves(container, control),
+    );
+  }
+
+  statfs(): Statfs {
+    const filesFree = 2 ** 29 - this.registry.nextSerial;
+    const files = this.registry.size + filesFree;
+    return { blockSize: 4096, blocks: 0, blocksFree: 0, files, filesFree, nameMax: NAME_MAX_BYTES };
+  }
+
+  *#children(container: Container, cookie: number): Generator<DirEntry> {
+    if (cookie >= FIRST_CONTROL_COOKIE) return;
+    const children = this.#bySerial(container);
+    for (let at = firstBehind(children, cookie - FIRST_CHILD_COOKIE); at < children.length; at++) {
+      const child = children[at];
+      if (child?.parent !== container) continue;
+      const entry = { attr: directoryAttr(child), cacheable: true };
+      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry };
+    }
+  }
+
+  #bySerial(container: Container): Container[] {
+    const known = this.#sorted.get(container);
+    if (known?.version === container.version) return known.children;
+    const children = [...container.children.values()].sort((a, b) => a.serial - b.serial);
+    this.#sorted.set(container, { children, version: container.version });
+    return children;
+  }
+}
+
+/** Throws ENAMETOOLONG. */
+export function checkLength(name: string): void {
+  if (name.length * 3 > NAME_MAX_BYTES && Buffer.byteLength(name) > NAME_MAX_BYTES) {
+    throw new FsError('ENAMETOOLONG', `a name has at most ${NAME_MAX_BYTES} bytes`);
+  }
+}
+
+export function directoryAttr(container: Container): Attr {
+  const { serial, uid, gid, atime, mtime, ctime, children } = container;
+  return {
+    id: directoryId(serial),
+    mode: S_IFDIR | container.mode,
+    nlink: 2 + children.size,
+    uid,
+    gid,
+    size: EMPTY_DIRECTORY_BYTES + DIRENT_BYTES * children.size,
+    atime,
+    mtime,
+    ctime,
+    cacheable: true,
+  };
+}
+
+export function controlAttr(container: Container, control: ControlEntry, size: number, nlink?: number): Attr {
+  const { serial, uid, gid, changed } = container;
+  const mode = control.mode(container);
+  const links = nlink ?? ((mode & S_IFMT) === S_IFDIR ? 2 : 1);
+  const id = nodeId(serial, control.entry);
+  return { id, mode, nlink: links, uid, gid, size, atime: changed, mtime: changed, ctime: changed, cacheable: false };
+}
+
+/** Index of the first child whose serial is above `serial`. */
+function firstBehind(children: readonly Container[], serial: number): number {
+  let [low, high] = [0, children.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((children[middle]?.serial ?? 0) > serial) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
