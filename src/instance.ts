@@ -52,8 +52,6 @@ export function runFiles(instance: Instance) {
     daemonLog: at('daemon.log'),
     launcherSocket: at('launcher.sock'),
     launcherPid: at('launcher.pid'),
-    /** Where a starting container's root is assembled, in its own mount namespace. */
-    staging: at('root'),
   } as const;
 }
 

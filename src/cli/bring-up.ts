@@ -53,7 +53,7 @@ export async function superviseInForeground(instance: Instance, daemonOptions: r
 
 /** Makes what the supervisor needs: the run directory, the mount point if it is not there. */
 export async function makeDirectories(instance: Instance): Promise<void> {
-  await mkdir(instance.runDir, { recursive: true, mode: 0o755 });
+  await mkdir(instance.runDir, { recursive: true, mode: 0o700 });
   await mkdir(instance.mountPoint, { recursive: true, mode: 0o755 });
 }
 

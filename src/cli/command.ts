@@ -92,7 +92,7 @@ function parse(options: OptionTable, argv: readonly string[]): Invocation<Option
   try {
     const { values, positionals } = parseArgs({ args: [...own], options: plain, allowPositionals: true });
     return {
-      values: values as Values<OptionTable>,
+      values: values,
       words: positionals,
       rest: end < 0 ? undefined : argv.slice(end + 1),
     };

@@ -1,55 +1,78 @@
-import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { mkdir, readlink, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { systemErrno } from '../errno.ts';
 import type { Instance } from '../instance.ts';
 import { Failure } from './command.ts';
 
-/** How long another `nsdir mount` or `umount` of the same instance is waited for: both bound their own waits below this. */
+/** How long another `nsdir mount` or `umount` of the same instance is waited for: a mount bounds its own waits below this. */
 const LOCK_TIMEOUT_S = 30;
+
+/** How often the file may vanish between opening and locking. */
+const MAX_ATTEMPTS = 10;
+
+const LOCK_DIRECTORY = '/run/nsdir';
+
+/** The descriptor flock(1) opens, the first free one. */
+const LOCK_FD = 3;
+
+export interface InstanceLock {
+  /** The last one to leave takes the file with him. */
+  readonly removeFile: () => Promise<void>;
+  readonly release: () => Promise<void>;
+}
 
 /**
  * Only one command begins or ends an instance at a time. The lock is flock(1)'s: a child holds it while its standard
  * input is open, so it goes with this process however that ends.
  */
-export async function lockInstance(instance: Instance): Promise<AsyncDisposable> {
-  await mkdir(instance.runDir, { recursive: true, mode: 0o755 });
-  await mkdir(lockDirectory(instance), { recursive: true, mode: 0o755 });
-  const holder = spawn(
-    'flock',
-    ['--timeout', String(LOCK_TIMEOUT_S), lockFile(instance), 'sh', '-c', 'echo; exec cat'],
-    {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    },
-  );
-  const ended = new Promise<void>((resolve) => {
-    holder.once('error', () => {
-      resolve();
-    });
-    holder.once('exit', () => {
-      resolve();
-    });
-  });
-  const held = new Promise<true>((resolve) => {
-    holder.stdout.once('data', () => {
-      resolve(true);
-    });
-  });
-  if ((await Promise.race([held, ended])) !== true) {
-    throw new Failure(`another nsdir mount or umount is at work on ${instance.mountPoint}; wait for it, or end it`);
+export async function lockInstance({ id, mountPoint }: Instance): Promise<InstanceLock> {
+  try {
+    await mkdir(LOCK_DIRECTORY, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Failure(`Cannot make ${LOCK_DIRECTORY}: ${systemErrno(error) ?? String(error)}; run it as root`);
   }
-  return {
-    async [Symbol.asyncDispose]() {
-      holder.stdin.end();
-      await ended;
-    },
-  };
+  const file = path.join(LOCK_DIRECTORY, `${id}.lock`);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const holder = await hold(file);
+    if (holder === undefined) break;
+    const release = async () => {
+      holder.child.stdin.end();
+      await holder.ended;
+    };
+    // A file that was removed while we waited for it excludes nobody.
+    if ((await readlink(`/proc/${holder.child.pid ?? 0}/fd/${LOCK_FD}`)) === file) {
+      return { release, removeFile: () => rm(file, { force: true }) };
+    }
+    await release();
+  }
+  throw new Failure(
+    `${file} cannot be locked: another nsdir mount or umount is at work on ${mountPoint}, or we are not root`,
+  );
 }
 
-/** Beside the run directory, which `umount` may remove. */
-function lockFile(instance: Instance): string {
-  return path.join(lockDirectory(instance), `${path.basename(instance.runDir)}.lock`);
+interface Holder {
+  readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly ended: Promise<void>;
 }
 
-function lockDirectory(instance: Instance): string {
-  return path.dirname(instance.runDir);
+/** A child that has the lock; `undefined` if it could not be had in time. */
+async function hold(file: string): Promise<Holder | undefined> {
+  const command = ['--timeout', String(LOCK_TIMEOUT_S), file, 'sh', '-c', 'echo; exec cat'];
+  const child = spawn('flock', command, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', () => {
+      resolve();
+    });
+    child.once('exit', () => {
+      resolve();
+    });
+  });
+  const held = new Promise<Holder>((resolve) => {
+    child.stdout.once('data', () => {
+      resolve({ child, ended });
+    });
+  });
+  return (await Promise.race([held, ended])) ?? undefined;
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemErrno } from '../errno.ts';
 import { isGone } from '../files.ts';
 
 const POLL_MS = 10;
@@ -47,11 +48,12 @@ export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** The file's text; `undefined` if it, or its process, is gone, or it is not for us to read. */
 export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isGone(error) || systemErrno(error) === 'EACCES') return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { type Errno, errnoName, FsError } from '../errno.ts';
-import type { Pid, Serial } from '../ids.ts';
+import type { Serial } from '../ids.ts';
 import type { PinnedProcess } from './container.ts';
 
 /** A start takes milliseconds; what takes longer hangs on something and is killed. */
@@ -51,14 +51,16 @@ export function startWords(id: number, spec: StartSpec): string[] {
 /** A start the launcher has not answered yet. */
 export class PendingStart {
   readonly #name: string;
+  readonly serial: Serial;
   readonly #cancel: () => void;
   readonly #settle: (outcome: PinnedProcess | FsError) => void;
   readonly result: Promise<PinnedProcess>;
   #timer: NodeJS.Timeout;
 
   /** `cancel` asks the launcher to kill what there is; the start then ends as the launcher says. */
-  constructor(name: string, cancel: () => void, signal: AbortSignal | undefined) {
-    this.#name = name;
+  constructor({ hostname, serial }: StartSpec, cancel: () => void, signal: AbortSignal | undefined) {
+    this.#name = hostname;
+    this.serial = serial;
     this.#cancel = cancel;
     this.#timer = setTimeout(() => {
       this.#giveUp('ETIMEDOUT', `it took more than ${START_LIMIT_MS} ms`);
@@ -81,8 +83,8 @@ export class PendingStart {
     };
   }
 
-  started(pid: Pid, startTime: number): void {
-    this.#settle({ pid, startTime });
+  started(init: PinnedProcess): void {
+    this.#settle(init);
   }
 
   /** `number` is an errno's, `step` says what could not be done. */

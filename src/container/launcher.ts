@@ -1,3 +1,5 @@
+import { setImmediate as settled } from 'node:timers/promises';
+
 import { FsError } from '../errno.ts';
 import { pid as checkedPid, serial as checkedSerial, type Pid, type Serial } from '../ids.ts';
 import type { Log } from '../log.ts';
@@ -50,6 +52,7 @@ export class Launcher {
   static async open(options: LauncherOptions): Promise<Launcher> {
     const launcher = new Launcher(options);
     await launcher.#link;
+    await settled(); // by now the exits that came with the welcome are told
     return launcher;
   }
 
@@ -64,20 +67,18 @@ export class Launcher {
    * was aborted, EIO if the launcher was lost. A failed start leaves no process.
    */
   async start(spec: StartSpec, signal?: AbortSignal): Promise<PinnedProcess> {
-    const link = await this.#link;
+    const link = await this.#link.catch(() => this.#reconnect());
     if (signal?.aborted) throw new FsError('EINTR', `Cannot start "${spec.hostname}": interrupted`);
     const id = this.#nextId++;
     const words = startWords(id, spec);
     const cancel = () => {
       link.send('cancel', String(id));
     };
-    const pending = new PendingStart(spec.hostname, cancel, signal);
+    const pending = new PendingStart(spec, cancel, signal);
     this.#pending.set(id, pending);
     try {
       link.send(...words);
-      const init = await pending.result;
-      this.#inits.set(spec.serial, init);
-      return init;
+      return await pending.result;
     } finally {
       this.#pending.delete(id);
     }
@@ -143,18 +144,22 @@ export class Launcher {
   #closed(): void {
     for (const pending of this.#pending.values()) pending.fail('EIO', 'the launcher was lost');
     if (this.#over === 'no' && this.#welcome === undefined) {
-      this.#link = this.#connect(true);
-      this.#link.catch((error: unknown) => {
-        this.#options.log.error({ err: error }, 'no launcher: containers cannot be started');
+      this.#reconnect().catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'no launcher: the next start tries again');
       });
     }
+  }
+
+  #reconnect(): Promise<LauncherLink> {
+    this.#link = this.#connect(true);
+    return this.#link;
   }
 
   #receive(link: LauncherLink, [word, ...values]: string[]): void {
     const [first = '', second = '', third = ''] = values;
     switch (word) {
       case 'started':
-        this.#pending.get(Number(first))?.started(checkedPid(Number(second)), Number(third));
+        this.#started(this.#pending.get(Number(first)), { pid: checkedPid(Number(second)), startTime: Number(third) });
         break;
       case 'failed':
         this.#pending.get(Number(first))?.failed(Number(second), third);
@@ -182,8 +187,15 @@ export class Launcher {
     }
   }
 
+  #started(pending: PendingStart | undefined, init: PinnedProcess): void {
+    if (!pending) return;
+    this.#inits.set(pending.serial, init);
+    pending.started(init);
+  }
+
   async #exited(link: LauncherLink, serial: Serial, pid: Pid, status: ExitStatus): Promise<void> {
     if (this.#inits.get(serial)?.pid === pid) this.#inits.delete(serial);
+    await settled(); // whoever awaits the start of this very init goes first
     try {
       await this.#options.onExit(serial, pid, status);
       link.send('ack', String(serial), String(pid));

@@ -32,7 +32,7 @@ export interface OpenOptions {
 /** Opens the doors: journal, cgroups, launcher. The registry is as the journal has it; `recover` compares it with the kernel. */
 export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOptions): Promise<Machine> {
   const paths = runFiles(instance);
-  for (const directory of [instance.runDir, instance.stateDir, paths.staging]) {
+  for (const directory of [instance.runDir, instance.stateDir]) {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   const hierarchy = findHierarchy(fs);

@@ -4,7 +4,7 @@ import { kill } from '../cgroup/kill.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
 import { FsError, systemErrno } from '../errno.ts';
-import { runFiles, stateFiles } from '../instance.ts';
+import { stateFiles } from '../instance.ts';
 import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { now } from '../time.ts';
 import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
@@ -78,11 +78,11 @@ async function startLocked(
         flags: cloneFlags(kinds),
         hostname: container.name,
         parentInit: outer?.init?.pid ?? 0,
+        parentStartTime: outer?.init?.startTime,
         mountPoint: instance.mountPoint,
         path: relativePath(container, outer),
         inode: machine.inodeOf(container),
         initSocket: stateFiles(instance, container.serial).initSocket,
-        staging: runFiles(instance).staging,
       },
       signal,
     );

@@ -48,10 +48,10 @@ export const mount = defineCommand({
         return 0;
       }
       const ended = superviseInForeground(instance, options);
-      await lock[Symbol.asyncDispose]();
+      await lock.release();
       return await ended;
     } finally {
-      await lock[Symbol.asyncDispose]();
+      await lock.release();
     }
   },
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { runBounded } from '../../../mount/device/child.ts';
@@ -35,14 +36,17 @@ export const umount = defineCommand({
     const instance = await placeFor(words[0], values);
     const lock = await lockInstance(instance);
     try {
-      return await umountLocked(instance, values.lazy === true, values.kill === true);
+      const clean = await umountLocked(instance, values.lazy === true, values.kill === true);
+      if (clean) await lock.removeFile();
+      return 0;
     } finally {
-      await lock[Symbol.asyncDispose]();
+      await lock.release();
     }
   },
 });
 
-async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): Promise<number> {
+/** Whether nothing is left of the instance. */
+async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): Promise<boolean> {
   const { mountPoint } = instance;
   const top = (await mountsAt(mountPoint)).at(-1);
   if (top !== undefined && !isOurs(top)) {
@@ -59,23 +63,17 @@ async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): P
   const { daemon, supervisor } = await daemonProcesses(instance);
   await takeDown(instance);
   const living = await isPopulated(instance);
-  if (containers === 0 && !living) await removeTraces(instance);
+  const clean = !living && (containers === 0 || !existsSync(instance.runDir));
+  if (clean) await removeTraces(instance);
   process.stdout.write(
     `${farewell(mountPoint, top !== undefined || daemon !== undefined || supervisor !== undefined)}\n`,
   );
-  if (living) {
-    const count = containers === undefined ? 'its containers' : plural(containers, 'container');
-    process.stdout.write(`${count} not ended: a later nsdir mount ${mountPoint} finds them\n`);
-  }
-  return 0;
+  if (living) process.stdout.write(`its containers live on; nsdir mount ${mountPoint} finds them again\n`);
+  return clean;
 }
 
 function farewell(mountPoint: string, wasThere: boolean): string {
   return wasThere ? `${mountPoint} is unmounted` : `nothing is mounted at ${mountPoint}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? ' was' : 's were'}`;
 }
 
 /** The caller knows that the tree answers. */
