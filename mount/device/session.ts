@@ -6,6 +6,7 @@ import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
+import { directoriesOf } from '../../src/tree/control/table.ts';
 import { directoryId, type NodeId } from '../../src/tree/node-id.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -168,7 +169,8 @@ export class DeviceSession {
       if (!LISTING_CHANGES.has(change.op)) continue;
       const container = this.#machine.store.registry.get(change.serial);
       // A container that is being removed is looked at by nobody but its remover, whose listing must not change.
-      if (container && container.hidden === 0) this.#listener().directoryChanged(directoryId(container.serial));
+      if (!container || container.hidden !== 0) continue;
+      for (const id of directoriesOf(container.serial)) this.#listener().directoryChanged(id);
     }
   }
 
@@ -198,8 +200,8 @@ export class DeviceSession {
 /** After a tombstone's end, so that what is listed then is what resolves. */
 const REAPPEAR_MARGIN_MS = 50;
 
-/** Changes that alter what a container's directory lists, without the kernel having asked for it there. */
-const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set(['start', 'phase', 'exit', 'error', 'want']);
+/** Changes that alter what a container's directories list or who owns them, without the kernel having asked for it there. */
+const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set(['start', 'phase', 'exit', 'error', 'want', 'attr']);
 
 /** Operations that change something: a line each in the log. */
 const LOGGED: ReadonlySet<string> = new Set(['MKDIR', 'RMDIR', 'RENAME', 'RENAME2', 'WRITE', 'SETATTR']);

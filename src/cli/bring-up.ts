@@ -39,16 +39,25 @@ export async function bringUp(instance: Instance, daemonOptions: readonly string
   throw new Failure(`${instance.mountPoint} could not be mounted:\n${await logSince(instance, logStart)}`);
 }
 
-/** Runs the supervisor as a child on our own terminal; resolves to the exit status when it ends. */
-export async function superviseInForeground(instance: Instance, daemonOptions: readonly string[]): Promise<number> {
+/**
+ * Runs the supervisor as a child on our own terminal; resolves to the exit status when it ends. `settled` is called when
+ * the mount answers, or does not in time.
+ */
+export async function superviseInForeground(
+  instance: Instance,
+  daemonOptions: readonly string[],
+  settled: () => Promise<void>,
+): Promise<number> {
   const child: ChildProcess = spawn(await superviseScript(), superviseArguments(instance, daemonOptions), {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: superviseEnvironment(),
   });
   const pass = () => child.kill('SIGTERM');
   process.on('SIGTERM', pass).on('SIGINT', pass);
-  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  return exitStatus(code, signal);
+  const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  if (child.pid !== undefined) await untilServing(child.pid, () => isServing(instance), START_TIMEOUT_MS);
+  await settled();
+  return exitStatus(...(await ended));
 }
 
 /** Makes what the supervisor needs: the run directory, the mount point if it is not there. */

@@ -24,13 +24,16 @@ export async function daemonProcesses(instance: Instance): Promise<DaemonProcess
   };
 }
 
-/** Asks the daemon to end, through its supervisor, and waits. False if one of both still lives after 5 s. */
-export async function endDaemon(instance: Instance): Promise<boolean> {
+/** What one that did not answer for seconds is given still. */
+export const STALE_END_TIMEOUT_MS = 1_000;
+
+/** Asks the daemon to end, through its supervisor, and waits. False if one of both still lives after `timeoutMs`. */
+export async function endDaemon(instance: Instance, timeoutMs: number = END_TIMEOUT_MS): Promise<boolean> {
   const { daemon, supervisor } = await daemonProcesses(instance);
   const asked = supervisor ?? daemon;
   if (asked === undefined) return true;
   signalIfThere(asked, 'SIGTERM');
-  return untilGone(pids({ daemon, supervisor }), END_TIMEOUT_MS);
+  return untilGone(pids({ daemon, supervisor }), timeoutMs);
 }
 
 /**

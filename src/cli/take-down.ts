@@ -3,7 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { clearAway } from '../../mount/device/mountpoint.ts';
 import { findHierarchy } from '../cgroup/hierarchy.ts';
+import type { Commit } from '../container/change.ts';
+import { Registry } from '../container/registry.ts';
 import { type Instance, runFiles } from '../instance.ts';
+import { parseJournal } from '../journal/journal.ts';
 import { Failure } from './command.ts';
 import { endDaemon, killDaemon } from './daemon-processes.ts';
 import { pidFrom, signalIfThere, untilGone } from './processes.ts';
@@ -29,6 +32,18 @@ export async function isPopulated(instance: Instance): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/**
+ * Whether the journal knows a container, started or not. To be asked when no daemon writes it. A torn end counts for
+ * nothing, as for the next daemon.
+ */
+export async function hasContainers(instance: Instance): Promise<boolean> {
+  const bytes = await readFile(runFiles(instance).journal).catch(() => Buffer.alloc(0));
+  const registry = new Registry();
+  const commits = parseJournal(bytes).entries as readonly Commit[];
+  for (const { changes } of commits) for (const change of changes) registry.apply(change);
+  return registry.root.children.size > 0;
 }
 
 /**

@@ -1,11 +1,10 @@
-import { processes } from '../cgroup/cgroup.ts';
-import { ownLeaf } from '../cgroup/paths.ts';
 import { FsError } from '../errno.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
 import { namespaceInode } from '../proc/process.ts';
 import { chainOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
+import { processesOf } from './processes.ts';
 
 /** What is shown for a number that this kernel does not tell. */
 const UNKNOWN = '-';
@@ -28,7 +27,7 @@ export async function describeNamespaces(
     const first = firstSeen(machine, container, link, space.inode);
     return [kind, String(space.inode), space.id ?? UNKNOWN, String(shared), String(first.serial)];
   });
-  const own = await processes(machine.files, ownLeaf(machine.cgroupOf(container)));
+  const own = await processesOf(machine, container);
   return { lines, tasks: own.length };
 }
 

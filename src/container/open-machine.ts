@@ -11,6 +11,7 @@ import { Journal } from '../journal/journal.ts';
 import { linuxKernel } from '../kernel/linux.ts';
 import type { Log } from '../log.ts';
 import { createCensusTaker } from '../proc/census.ts';
+import { readStat } from '../proc/process.ts';
 import type { Commit } from './change.ts';
 import { chainOf, isLive, subtree, type Container } from './container.ts';
 import { Events } from './events.ts';
@@ -29,6 +30,9 @@ export interface OpenOptions {
   readonly inodeOf: (container: Container) => number;
 }
 
+/** pid_namespaces(7) */
+const MACHINE_INIT = 1 as Pid;
+
 /** Opens the doors: journal, cgroups, launcher. The registry is as the journal has it; `recover` compares it with the kernel. */
 export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOptions): Promise<Machine> {
   const paths = runFiles(instance);
@@ -41,6 +45,9 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
   createBase(fs, hierarchy, cgroupBase);
   const store = openStore(paths.journal, log);
   const { registry } = store;
+  // The machine's own init: of the pid namespace that /proc is of.
+  const init = readStat(fs, MACHINE_INIT);
+  if (init) registry.root.init = { pid: MACHINE_INIT, startTime: init.starttime };
 
   let opened: (machine: Machine) => void = () => undefined;
   const ready = new Promise<Machine>((resolve) => {

@@ -21,9 +21,9 @@ export class Journal<Entry> {
   /** Opens or makes the file, returns what it holds up to the first tear, and cuts the tear off. */
   static open<Entry>(path: string): { journal: Journal<Entry>; entries: Entry[]; tornBytes: number } {
     const fd = openSync(path, 'a+', 0o600);
-    const { entries, goodBytes, totalBytes } = parseJournal<Entry>(readFileSync(fd));
+    const { entries, goodBytes, totalBytes } = parseJournal(readFileSync(fd));
     if (goodBytes < totalBytes) ftruncateSync(fd, goodBytes);
-    return { journal: new Journal<Entry>(path, fd, goodBytes), entries, tornBytes: totalBytes - goodBytes };
+    return { journal: new Journal<Entry>(path, fd, goodBytes), entries: entries as Entry[], tornBytes: totalBytes - goodBytes };
   }
 
   /** Length of the file in bytes. */
@@ -75,8 +75,8 @@ function formatLine(entry: unknown): string {
 }
 
 /** What whole, undamaged lines there are from the start, and how many bytes they take. Exported for the torn-file test. */
-export function parseJournal<Entry>(bytes: Buffer): { entries: Entry[]; goodBytes: number; totalBytes: number } {
-  const entries: Entry[] = [];
+export function parseJournal(bytes: Buffer): { entries: unknown[]; goodBytes: number; totalBytes: number } {
+  const entries: unknown[] = [];
   let start = 0;
   for (;;) {
     const end = bytes.indexOf(0x0a, start);
@@ -84,7 +84,7 @@ export function parseJournal<Entry>(bytes: Buffer): { entries: Entry[]; goodByte
     const line = bytes.toString('utf8', start, end);
     const json = line.slice(CHECKSUM_LENGTH + 1);
     if (line.slice(0, CHECKSUM_LENGTH) !== checksum(json)) break;
-    entries.push(JSON.parse(json) as Entry);
+    entries.push(JSON.parse(json));
     start = end + 1;
   }
   return { entries, goodBytes: start, totalBytes: bytes.length };

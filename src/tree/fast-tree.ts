@@ -73,7 +73,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       if (!text) return DEFER;
       return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
     },
-    flush: (_request, _id, handle) => (texts.has(handle) ? undefined : DEFER),
+    flush: () => undefined,
     release: (_request, _id, handle) => (texts.delete(handle) ? undefined : DEFER),
     readdir: (_request, id, cookie) => view.readdir(id, cookie),
     statfs: () => view.statfs(),

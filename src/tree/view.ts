@@ -66,7 +66,7 @@ export class View {
     return control && this.resolves(directory.container, control) ? control : undefined;
   }
 
-  /** Throws ENAMETOOLONG or ENOENT. A control entry's size is not known here: its attributes are never cached. */
+  /** Throws ENAMETOOLONG or ENOENT. A control file's size is not known here: its attributes are never cached. */
   lookup(parent: NodeId, name: string): Entry {
     const directory = this.directory(parent);
     checkLength(name);
@@ -155,9 +155,11 @@ export function directoryAttr(container: Container): Attr {
 export function controlAttr(container: Container, control: ControlEntry, size: number, nlink?: number): Attr {
   const { serial, uid, gid, changed } = container;
   const mode = control.mode(container);
-  const links = nlink ?? ((mode & S_IFMT) === S_IFDIR ? 2 : 1);
+  const isDirectory = (mode & S_IFMT) === S_IFDIR;
+  const links = nlink ?? (isDirectory ? 2 : 1);
   const id = nodeId(serial, control.entry);
-  return { id, mode, nlink: links, uid, gid, size, atime: changed, mtime: changed, ctime: changed, cacheable: false };
+  const times = { atime: changed, mtime: changed, ctime: changed };
+  return { id, mode, nlink: links, uid, gid, size, ...times, cacheable: isDirectory };
 }
 
 /** Index of the first child whose serial is above `serial`. */

@@ -33,8 +33,8 @@ export interface Machine {
   readonly runInit: () => Promise<{ readonly status: number | undefined; readonly stderr: string }>;
   readonly initPath: string;
   readonly mountsAt: (directory: string) => Promise<Mount[]>;
-  /** What is wrong with the file system mounted there, `undefined` if it answers. */
-  readonly ailmentOf: (directory: string) => Promise<string | undefined>;
+  /** What is wrong with a mounted file system, `undefined` if it answers. A mount is asked once. */
+  readonly ailmentOf: (mount: Mount) => Promise<string | undefined>;
 }
 
 export function good(found: string): Outcome {

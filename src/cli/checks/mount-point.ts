@@ -10,7 +10,7 @@ export const mountPoint: Check = {
   async probe(machine, { mountPoint: directory }: Instance) {
     const top = (await machine.mountsAt(directory)).at(-1);
     if (top === undefined) return directoryOutcome(machine.files, directory);
-    const ailment = await machine.ailmentOf(directory);
+    const ailment = await machine.ailmentOf(top);
     if (isOurs(top)) {
       return good(`${directory}: mounted by nsdir${ailment === undefined ? '' : `, stale (${ailment})`}`);
     }
@@ -55,5 +55,5 @@ function directoryOutcome(files: FileAccess, directory: string): Outcome {
 /** Whether the finding's mount point has a healthy tree already. */
 export async function isMounted(machine: Machine, { mountPoint: directory }: Instance): Promise<boolean> {
   const top = (await machine.mountsAt(directory)).at(-1);
-  return top !== undefined && isOurs(top) && (await machine.ailmentOf(directory)) === undefined;
+  return top !== undefined && isOurs(top) && (await machine.ailmentOf(top)) === undefined;
 }

@@ -11,6 +11,7 @@ const INIT_TIMEOUT_MS = 5_000;
 /** The machine we are on. */
 export async function thisMachine(): Promise<Machine> {
   const initPath = await initBinary();
+  const ailments = new Map<number, Promise<string | undefined>>();
   return {
     files: fs,
     nodeVersion: process.version,
@@ -25,9 +26,15 @@ export async function thisMachine(): Promise<Machine> {
         return systemErrno(error) ?? String(error);
       }
     },
-    async ailmentOf(directory) {
-      const health = await healthOf(directory);
-      return health.alive ? undefined : health.reason;
+    ailmentOf({ id, mountPoint }) {
+      const asked = ailments.get(id) ?? ailmentAt(mountPoint);
+      ailments.set(id, asked);
+      return asked;
     },
   };
+}
+
+async function ailmentAt(directory: string): Promise<string | undefined> {
+  const health = await healthOf(directory);
+  return health.alive ? undefined : health.reason;
 }

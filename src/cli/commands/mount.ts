@@ -7,7 +7,7 @@ import { isMounted } from '../checks/mount-point.ts';
 import { CHECKS } from '../checks/table.ts';
 import { thisMachine } from '../checks/this-machine.ts';
 import { defineCommand, Failure } from '../command.ts';
-import { daemonProcesses, endDaemon, killDaemon } from '../daemon-processes.ts';
+import { daemonProcesses, endDaemon, killDaemon, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
 
@@ -47,9 +47,7 @@ export const mount = defineCommand({
         process.stdout.write(`mounted at ${instance.mountPoint} (daemon ${pid})\n`);
         return 0;
       }
-      const ended = superviseInForeground(instance, options);
-      await lock.release();
-      return await ended;
+      return await superviseInForeground(instance, options, lock.release);
     } finally {
       await lock.release();
     }
@@ -74,7 +72,8 @@ function refuseUnless(findings: readonly Finding[], instance: Instance): void {
 async function makeWay(machine: Machine, instance: Instance): Promise<void> {
   const stale = (await machine.mountsAt(instance.mountPoint)).length > 0;
   await clearAway(instance.mountPoint);
-  if (!(await endDaemon(instance)) && !(await killDaemon(instance))) {
+  const timeoutMs = stale ? STALE_END_TIMEOUT_MS : undefined;
+  if (!(await endDaemon(instance, timeoutMs)) && !(await killDaemon(instance))) {
     throw new Failure(`a former daemon of ${instance.mountPoint} cannot be killed; see nsdir doctor`);
   }
   if (stale) process.stdout.write(`took over the stale mount at ${instance.mountPoint}\n`);

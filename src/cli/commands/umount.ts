@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { runBounded } from '../../../mount/device/child.ts';
@@ -9,7 +8,7 @@ import { daemonProcesses } from '../daemon-processes.ts';
 import { findHolders } from '../holders.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
-import { isPopulated, removeTraces, takeDown } from '../take-down.ts';
+import { hasContainers, isPopulated, removeTraces, takeDown } from '../take-down.ts';
 import { printable } from '../text.ts';
 
 /** Removing thousands of containers takes seconds. */
@@ -57,13 +56,12 @@ async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): P
     throw new Failure(`--kill needs the tree, which does not answer at ${mountPoint}: nsdir mount ${mountPoint}`);
   }
   if (kill) await removeContainers(mountPoint);
-  const containers = health?.alive === true ? await containersIn(mountPoint) : undefined;
   if (health?.alive === true) await (lazy ? detach(mountPoint) : unmountOrExplain(mountPoint));
 
   const { daemon, supervisor } = await daemonProcesses(instance);
   await takeDown(instance);
   const living = await isPopulated(instance);
-  const clean = !living && (containers === 0 || !existsSync(instance.runDir));
+  const clean = !living && !(await hasContainers(instance));
   if (clean) await removeTraces(instance);
   process.stdout.write(
     `${farewell(mountPoint, top !== undefined || daemon !== undefined || supervisor !== undefined)}\n`,
@@ -74,11 +72,6 @@ async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): P
 
 function farewell(mountPoint: string, wasThere: boolean): string {
   return wasThere ? `${mountPoint} is unmounted` : `nothing is mounted at ${mountPoint}`;
-}
-
-/** The caller knows that the tree answers. */
-async function containersIn(mountPoint: string): Promise<number> {
-  return (await readdir(mountPoint)).filter((name) => !name.startsWith('.')).length;
 }
 
 async function removeContainers(mountPoint: string): Promise<void> {

@@ -5,6 +5,10 @@ const HOME = '\u001b[H';
 const CLEAR_LINE_END = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
+/** Of a terminal that says 0 because nobody told it (a serial line). */
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
 /** Takes the terminal over until disposed; also restored when the process exits otherwise. */
 export function takeScreen(terminal: NodeJS.WriteStream): Disposable & { draw(lines: readonly string[]): void } {
   let taken = true;
@@ -16,7 +20,8 @@ export function takeScreen(terminal: NodeJS.WriteStream): Disposable & { draw(li
   terminal.write(ENTER);
   return {
     draw(lines) {
-      terminal.write(HOME + fitted(lines, terminal.columns, terminal.rows).join('\n') + CLEAR_BELOW);
+      const [columns, rows] = [terminal.columns || DEFAULT_COLUMNS, terminal.rows || DEFAULT_ROWS];
+      terminal.write(HOME + fitted(lines, columns, rows).join('\n') + CLEAR_BELOW);
     },
     [Symbol.dispose]() {
       process.off('exit', leave);

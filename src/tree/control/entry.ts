@@ -27,6 +27,8 @@ export interface ControlEntry {
   resolve?(machine: Machine, container: Container, request: Request): string | undefined;
   /** For a symlink below /proc/PID of the init: what follows `/proc/PID`. */
   readonly below?: string;
+  /** A stream of events, which `EventStreams` reads and polls. */
+  readonly stream?: true;
   /** Does what one write(2) of `text`, trimmed, asks for. Throws `FsError`; absent: EINVAL. */
   write?(machine: Machine, container: Container, request: Request, text: string): void | Promise<void>;
   /** A report: unlinking it removes what it reports, and it does not keep a directory from being empty. */

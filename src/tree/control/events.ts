@@ -7,4 +7,5 @@ export const events: ControlEntry = {
   name: '.events',
   mode: () => S_IFREG | 0o444,
   present: ({ phase }) => phase !== 'declared',
+  stream: true,
 };

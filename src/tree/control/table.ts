@@ -1,3 +1,5 @@
+import type { Serial } from '../../ids.ts';
+import { directoryId, nodeId, type NodeId } from '../node-id.ts';
 import type { ControlEntry } from './entry.ts';
 import { events } from './events.ts';
 import { init } from './init.ts';
@@ -48,4 +50,9 @@ export function entryNumbered(entry: number): ControlEntry | undefined {
 /** The rows of a directory: of a container, or of its `.ns`. */
 export function entriesOf(withinNs: boolean): readonly ControlEntry[] {
   return withinNs ? NS_ENTRIES : CONTROL_ENTRIES;
+}
+
+/** Ids of a container's directory and of those in it, whose listings change with its state. */
+export function directoriesOf(serial: Serial): NodeId[] {
+  return [directoryId(serial), nodeId(serial, NS_DIRECTORY)];
 }

@@ -71,8 +71,8 @@ describe('INIT', () => {
     [7, 30],
     [6, 45],
   ])('a kernel that speaks %i.%i is refused with what is needed', (major, minor) => {
-    expect(() => init({ major, minor })).toThrow(
-      expect.objectContaining({ errno: 'EPROTO', message: expect.stringMatching(/7\.31 is needed.*Linux 5\.4/) }),
-    );
+    const attempt = () => init({ major, minor });
+    expect(attempt).toThrow(/7\.31 is needed.*Linux 5\.4/);
+    expect(attempt).toThrow(expect.objectContaining({ errno: 'EPROTO' }));
   });
 });

@@ -114,10 +114,14 @@ describe('header', () => {
     expect(asked).toMatchObject({ unique: 0x12_3456_7890, resent: true });
   });
 
-  test('extensions behind the arguments are passed over', () => {
-    const bytes = requestBytes(OPCODES.LOOKUP, Buffer.concat([str('web'), Buffer.alloc(8, 0x41)]));
-    bytes.writeUInt16LE(1, 36);
-    expect(decode(bytes).args).toEqual({ name: 'web' });
+  test('extensions behind the arguments are passed over, and are no part of them', () => {
+    const extended = (name: Buffer) => {
+      const bytes = requestBytes(OPCODES.LOOKUP, Buffer.concat([name, Buffer.from('abcdefg\0')]));
+      bytes.writeUInt16LE(1, 36);
+      return decode(bytes);
+    };
+    expect(extended(str('web')).args).toEqual({ name: 'web' });
+    expect(extended(Buffer.from('web')).args).toBeUndefined();
   });
 });
 

@@ -1,0 +1,147 @@
+import { constants } from 'node:fs';
+import type { Container } from '../container/container.ts';
+import type { Machine } from '../container/machine.ts';
+import { FsError } from '../errno.ts';
+import { pidFor } from '../proc/pid-view.ts';
+import type { ControlEntry, Text } from './control/entry.ts';
+import { EventStreams } from './event-streams.ts';
+import { O_ACCMODE, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
+import { nodeId, type NodeId } from './node-id.ts';
+import { SlowTexts } from './slow-texts.ts';
+import { controlAttr, type View } from './view.ts';
+
+/** A control entry of a container, whether it has something to say or not. */
+export interface ControlNode {
+  readonly container: Container;
+  readonly control: ControlEntry;
+}
+
+/** Bytes one write to a control entry may have. */
+const WRITE_LIMIT_BYTES = 4096;
+
+/** Files open for writing, or open while they say nothing; more are refused with ENFILE. */
+const PLAIN_HANDLES_LIMIT = 65_536;
+
+/** poll(2) of a file that never waits: POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM. */
+const POLL_READY = 0x145;
+
+const NO_BYTES = new Uint8Array(0);
+const { O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+
+/** Control entries as files: their texts, targets, open handles and commands. */
+export class ControlFiles {
+  readonly #machine: Machine;
+  readonly #view: View;
+  readonly #texts = new SlowTexts();
+  readonly #streams: EventStreams;
+  /** Handles that carry no text of their own, by the node they were opened on. */
+  readonly #plain = new Map<number, NodeId>();
+  #nextHandle: number;
+
+  constructor(machine: Machine, view: View, onWake: (wake: number) => void, firstHandle: number) {
+    this.#machine = machine;
+    this.#view = view;
+    this.#streams = new EventStreams(machine.events, onWake);
+    this.#nextHandle = firstHandle;
+  }
+
+  /** Throws ENOENT for an entry that has nothing to say, unless somebody has it open. */
+  async attr(request: Request, node: ControlNode): Promise<Attr> {
+    const { container, control } = node;
+    const id = idOf(node);
+    if (!this.#view.resolves(container, control)) {
+      for (const open of this.#plain.values()) if (open === id) return silentAttr(node);
+      throw new FsError('ENOENT', `${control.name} has nothing to say`);
+    }
+    const type = control.mode(container) & S_IFMT;
+    if (type === S_IFLNK) return controlAttr(container, control, Buffer.byteLength(this.target(request, node)));
+    if (type !== S_IFREG) return silentAttr(node);
+    if (control.stream) return controlAttr(container, control, this.#streams.size(container.serial));
+    const { text, nlink } = control.produce
+      ? await this.#texts.stat(id, request.caller.pid, () => this.#produce(request, node))
+      : await this.#produce(request, node);
+    return controlAttr(container, control, Buffer.byteLength(text), nlink);
+  }
+
+  /** Throws ENOENT where the link leads nowhere for this caller. */
+  target(request: Request, { container, control }: ControlNode): string {
+    const found = this.#view.resolves(container, control) ? this.#target(request, { container, control }) : undefined;
+    if (found === undefined) throw new FsError('ENOENT', `${control.name} leads nowhere for you`);
+    return found;
+  }
+
+  async open(request: Request, node: ControlNode, flags: number): Promise<Opened> {
+    const access = flags & O_ACCMODE;
+    const speaks = this.#view.resolves(node.container, node.control);
+    if (!speaks && (flags & O_CREAT) === 0) throw new FsError('ENOENT', `${node.control.name} has nothing to say`);
+    const handle = this.#nextHandle;
+    this.#nextHandle += 2;
+    if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
+    if (access === O_WRONLY || access === O_RDWR || !speaks) this.#openPlain(handle, idOf(node));
+    return { handle, noFlush: access === O_RDONLY };
+  }
+
+  async read(request: Request, node: ControlNode, handle: number, offset: number, size: number): Promise<Uint8Array> {
+    if (node.control.stream) return this.#streams.read(handle, node.container.serial, offset, size);
+    const known = this.#texts.read(handle, offset, size);
+    if (known) return known;
+    if (this.#plain.has(handle)) return NO_BYTES;
+    // A handle of a former daemon: the file is made anew and bound to it.
+    await this.#openText(request, node, handle);
+    return this.#texts.read(handle, offset, size) ?? NO_BYTES;
+  }
+
+  /** Every write is a command of its own, wherever in the file it is, as in cgroupfs. EINVAL for what takes none. */
+  async write(request: Request, { container, control }: ControlNode, data: Uint8Array): Promise<void> {
+    if (data.length > WRITE_LIMIT_BYTES) {
+      throw new FsError('EINVAL', `Cannot write ${data.length} bytes to ${control.name}: at most ${WRITE_LIMIT_BYTES}`);
+    }
+    if (!control.write) throw new FsError('EINVAL', `Cannot write to ${control.name}: it only reports`);
+    await control.write(this.#machine, container, request, Buffer.from(data).toString('utf8').trim());
+  }
+
+  release(handle: number): void {
+    this.#plain.delete(handle);
+    this.#streams.release(handle);
+    this.#texts.release(handle);
+  }
+
+  poll({ container, control }: ControlNode, handle: number, events: number, wake: number | undefined): number {
+    if (!control.stream) return events & POLL_READY;
+    return events & this.#streams.poll(handle, container.serial, wake);
+  }
+
+  #target(request: Request, { container, control }: ControlNode): string | undefined {
+    if (control.target) return control.target(container, this.#machine);
+    if (control.resolve) return control.resolve(this.#machine, container, request);
+    if (control.below === undefined || !container.init) return undefined;
+    const pid = pidFor(this.#machine, request.caller.pid, container.init.pid);
+    return pid === undefined ? undefined : `/proc/${pid}${control.below}`;
+  }
+
+  async #produce(request: Request, { container, control }: ControlNode): Promise<Text> {
+    if (control.produce) return await control.produce(this.#machine, container, request);
+    return { text: control.text?.(container) ?? '' };
+  }
+
+  async #openText(request: Request, node: ControlNode, handle: number): Promise<void> {
+    if (node.control.stream) this.#streams.open(handle, node.container.serial);
+    else await this.#texts.open(handle, idOf(node), request.caller.pid, () => this.#produce(request, node));
+  }
+
+  #openPlain(handle: number, id: NodeId): void {
+    if (this.#plain.size >= PLAIN_HANDLES_LIMIT) {
+      throw new FsError('ENFILE', `${PLAIN_HANDLES_LIMIT} control entries are open for writing already; close some`);
+    }
+    this.#plain.set(handle, id);
+  }
+}
+
+/** Attributes of a control entry of which nothing is known, or which has nothing to say but is open. */
+export function silentAttr({ container, control }: ControlNode): Attr {
+  return controlAttr(container, control, 0);
+}
+
+function idOf({ container, control }: ControlNode): NodeId {
+  return nodeId(container.serial, control.entry);
+}
