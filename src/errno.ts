@@ -12,7 +12,11 @@ export class FsError extends Error {
   readonly errno: Errno;
 
   constructor(errno: Errno, message: string, options?: ErrorOptions) {
+    // An answer, not a bug: nobody reads its stack, and recording one costs more than all else of a failed lookup.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = limit;
     this.errno = errno;
   }
 }

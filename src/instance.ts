@@ -45,6 +45,7 @@ export function runFiles(instance: Instance) {
     tombstones: at('tombstones'),
     events: at('events'),
     pollers: at('pollers'),
+    inFlight: at('in-flight'),
     incarnation: at('incarnation'),
     session: at('session.json'),
     daemonPid: at('daemon.pid'),

@@ -127,13 +127,11 @@ export const FUSE_EXPIRE_ONLY = 1 << 0;
 export const NOTIFY_POLL = 1;
 export const NOTIFY_INVAL_INODE = 2;
 export const NOTIFY_INVAL_ENTRY = 3;
-export const NOTIFY_DELETE = 6;
 export const NOTIFY_RESEND = 7;
 
 /** Sizes of structs, in bytes. */
-export const IN_HEADER_BYTES = 40;
 export const OUT_HEADER_BYTES = 16;
-export const ATTR_BYTES = 88;
+const ATTR_BYTES = 88;
 export const ENTRY_OUT_BYTES = 40 + ATTR_BYTES;
 /** `fuse_dirent` without its name; the whole is padded to {@link DIRENT_ALIGN}. */
 export const DIRENT_BYTES = 24;

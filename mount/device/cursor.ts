@@ -3,12 +3,12 @@ import { FsError } from '../../src/errno.ts';
 import { OUT_HEADER_BYTES, REPLY_BUFFER_BYTES } from './abi.ts';
 
 /** The protocol has the machine's own byte order. */
-export const LITTLE_ENDIAN = endianness() === 'LE';
+const LITTLE_ENDIAN = endianness() === 'LE';
 
 const TWO_32 = 2 ** 32;
 
 /** Top bit of the upper half of `unique`: FUSE_UNIQUE_RESEND, bit 63 (linux/fuse.h). */
-export const RESEND_BIT = 0x8000_0000;
+const RESEND_BIT = 0x8000_0000;
 
 /** How a reply names its request: one that was sent again is only known by its number with the RESEND bit. */
 export interface RequestId {

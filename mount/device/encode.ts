@@ -13,7 +13,7 @@ import type { Writer } from './cursor.ts';
 /** How long the kernel may keep what is invalidated by notification: for ever, near enough. */
 const UNLIMITED_SECONDS = 0xffff_ffff;
 /** How long the kernel may keep a name that comes and goes by itself. */
-export const NAME_TTL_SECONDS = 1;
+const NAME_TTL_SECONDS = 1;
 
 const BLOCK_SIZE = 4096;
 /** Unit of `st_blocks` (inode(7)). */

@@ -1,25 +1,27 @@
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
+import { pathOf } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { directoryId, type NodeId } from '../../src/tree/node-id.ts';
+import { directoryId, serialOf, type NodeId } from '../../src/tree/node-id.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyInvalidInode, notifyPoll } from './encode-notify.ts';
+import { freeSlot, takeUnanswered } from './in-flight.ts';
 import type { Negotiated } from './negotiate.ts';
 import { Notifier } from './notifier.ts';
 import type { InterruptArgs } from './ops/connection.ts';
 import type { PollArgs } from './ops/files.ts';
 import { Pollers } from './pollers.ts';
 import { readTombstones } from './tombstones.ts';
-import type { ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
+import type { Handed, ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
 
 export interface SessionOptions {
   /** The open /dev/fuse, mounted. */
@@ -28,6 +30,8 @@ export interface SessionOptions {
   readonly traceFile: string | undefined;
   /** How many daemons there were before this one: handles of one are never those of another. */
   readonly incarnation: number;
+  /** Do as a kernel without FUSE_NOTIFY_RESEND would have it. */
+  readonly withoutResend: boolean;
 }
 
 /** Handles of one daemon: the serving thread's are odd, the main thread's even. */
@@ -44,11 +48,12 @@ export class DeviceSession {
   readonly #replier: Replier;
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
+  readonly #inFlightFd: number;
   /** Requests under way here, by number, each with what aborts it. */
   readonly #underWay = new Map<number, AbortController>();
   readonly #reappearing = new Set<NodeId>();
 
-  constructor({ fd, machine, traceFile, incarnation }: SessionOptions) {
+  constructor({ fd, machine, traceFile, incarnation, withoutResend }: SessionOptions) {
     const files = runFiles(machine.instance);
     const traceFd = traceFile === undefined ? undefined : openSync(traceFile, 'a', 0o600);
     const onBug = (where: string, error: unknown) => {
@@ -64,6 +69,8 @@ export class DeviceSession {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#posted = new Int32Array(new SharedArrayBuffer(4));
+    const unanswered = takeUnanswered(files.inFlight);
+    this.#inFlightFd = openSync(files.inFlight, 'w', 0o600);
     const tombstones = readTombstones(files.tombstones, Date.now());
     for (const tombstone of tombstones) this.#hide(tombstone);
     machine.store.onCommit((changes) => {
@@ -80,6 +87,9 @@ export class DeviceSession {
       negotiated: readNegotiated(files.session),
       firstHandle: incarnation * HANDLES_PER_DAEMON + 1,
       cgroupBase: machine.cgroupBase,
+      inFlightFd: this.#inFlightFd,
+      unanswered,
+      withoutResend,
       traceFd,
     };
     this.ended = new Promise((resolve, reject) => {
@@ -107,7 +117,7 @@ export class DeviceSession {
   #receive(message: Exclude<ToMain, { kind: 'end' }>): void {
     switch (message.kind) {
       case 'request':
-        void this.#serve(message.bytes);
+        void this.#serve(message);
         return;
       case 'hidden':
         this.#hide(message.tombstone);
@@ -121,7 +131,7 @@ export class DeviceSession {
     }
   }
 
-  async #serve(bytes: Uint8Array): Promise<void> {
+  async #serve({ bytes, slot, resent }: Handed): Promise<void> {
     // A reader of its own: what it decodes stays valid while the request waits.
     const decoded = decodeRequest(new Reader(bytes), bytes.length);
     if (decoded.op.name === 'INTERRUPT') {
@@ -133,7 +143,7 @@ export class DeviceSession {
     const abort = new AbortController();
     this.#underWay.set(unique, abort);
     try {
-      const answer = await this.#answer(decoded, { ...decoded.request, signal: abort.signal });
+      const answer = await this.#answer(decoded, { ...decoded.request, resent, signal: abort.signal });
       this.#replier.answer(decoded, answer);
       this.#log(decoded, begun, 'ok');
     } catch (error) {
@@ -141,7 +151,18 @@ export class DeviceSession {
       this.#log(decoded, begun, error instanceof FsError ? `${error.errno}: ${error.message}` : 'bug');
     } finally {
       this.#underWay.delete(unique);
+      if (slot !== undefined) this.#release(slot);
     }
+  }
+
+  #release(slot: number): void {
+    freeSlot(this.#inFlightFd, slot);
+    this.#tell({ answered: slot });
+  }
+
+  #tell(news: ToWorker): void {
+    this.#port.postMessage(news);
+    Atomics.add(this.#posted, 0, 1);
   }
 
   async #answer(decoded: Decoded, request: Request & Decoded['request']): Promise<unknown> {
@@ -163,8 +184,7 @@ export class DeviceSession {
   /** Tells the replica, and the kernel where it would not know by itself. */
   #publish(changes: readonly Change[]): void {
     if (changes.length === 0) return;
-    this.#port.postMessage(changes satisfies ToWorker);
-    Atomics.add(this.#posted, 0, 1);
+    this.#tell({ changes });
     for (const change of changes) {
       if (!LISTING_CHANGES.has(change.op)) continue;
       const container = this.#machine.store.registry.get(change.serial);
@@ -189,11 +209,14 @@ export class DeviceSession {
     }, TOMBSTONE_MS + REAPPEAR_MARGIN_MS).unref();
   }
 
-  #log({ op, request }: Decoded, begun: number, outcome: string): void {
+  #log({ op, request, args }: Decoded, begun: number, outcome: string): void {
     if (!LOGGED.has(op.name)) return;
     const { caller, nodeid } = request;
+    const container = this.#machine.store.registry.get(serialOf(nodeid));
+    const where = container && pathOf(container);
     const us = Math.round((performance.now() - begun) * 1000);
-    this.#machine.log.info({ op: op.name, node: nodeid, pid: caller.pid, uid: caller.uid, us, outcome });
+    const { pid, uid } = caller;
+    this.#machine.log.info({ op: op.name, in: where, what: op.showArgs(args), pid, uid, us, outcome });
   }
 }
 

@@ -18,6 +18,12 @@ export interface WorkerData {
   readonly negotiated: Negotiated | undefined;
   readonly firstHandle: number;
   readonly cgroupBase: string;
+  /** Descriptor of the file for `InFlight`. */
+  readonly inFlightFd: number;
+  /** Requests that a former daemon left unanswered, where the kernel cannot send them again. */
+  readonly unanswered: readonly Uint8Array[];
+  /** Do as a kernel without FUSE_NOTIFY_RESEND would have it. */
+  readonly withoutResend: boolean;
   /** Descriptor that traces go to. */
   readonly traceFd: number | undefined;
 }
@@ -31,12 +37,25 @@ export interface Tombstone {
 /** From the serving thread to the main one. */
 export type ToMain =
   /** A request that the serving thread leaves to the main one: its bytes. */
-  | { readonly kind: 'request'; readonly bytes: Uint8Array }
+  | ({ readonly kind: 'request' } & Handed)
   | { readonly kind: 'negotiated'; readonly negotiated: Negotiated }
   | { readonly kind: 'hidden'; readonly tombstone: Tombstone }
   | { readonly kind: 'bug'; readonly where: string; readonly stack: string }
   /** The device is gone: unmounted or aborted. */
   | { readonly kind: 'end'; readonly reason: string };
 
-/** From the main thread to the serving one: what happened to the registry. */
-export type ToWorker = readonly Change[];
+/** A request on its way to the main thread. */
+export interface Handed {
+  readonly bytes: Uint8Array;
+  /** Where it is written down, to be freed once it is answered. */
+  readonly slot: number | undefined;
+  /** A former daemon may have carried it out. */
+  readonly resent: boolean;
+}
+
+/** From the main thread to the serving one. */
+export type ToWorker =
+  /** What happened to the registry. */
+  | { readonly changes: readonly Change[] }
+  /** A handed request was answered and its slot freed on disk. */
+  | { readonly answered: number };

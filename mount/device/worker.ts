@@ -11,6 +11,7 @@ import { readRequest, Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyResend } from './encode-notify.ts';
+import { freeSlot, InFlight } from './in-flight.ts';
 import type { InitAnswer } from './negotiate.ts';
 import { appendTombstone } from './tombstones.ts';
 import type { ToMain, ToWorker, WorkerData } from './worker-protocol.ts';
@@ -46,18 +47,25 @@ const tree = fastTree({
 const requestBuffer = Buffer.alloc(REQUEST_BUFFER_BYTES);
 const reader = new Reader(requestBuffer);
 const replier = new Replier({ fd: data.fd, writer: new Writer(), traceFd: data.traceFd, onBug: reportBug });
+const inFlight = new InFlight(data.inFlightFd);
+let keepsInFlight = data.negotiated?.flags.includes('HAS_RESEND') === false;
 let applied = 0;
 
 try {
   if (data.negotiated?.flags.includes('HAS_RESEND')) writeSync(data.fd, notifyResend());
+  for (const bytes of data.unanswered) {
+    requestBuffer.set(bytes);
+    serve(bytes.length, true);
+  }
   let length: number | undefined;
-  while ((length = readRequest(data.fd, requestBuffer)) !== undefined) serve(length);
+  while ((length = readRequest(data.fd, requestBuffer)) !== undefined) serve(length, false);
   post({ kind: 'end', reason: 'unmounted' });
 } catch (error) {
   post({ kind: 'end', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
 }
 
-function serve(length: number): void {
+/** `again`: from the former daemon's papers, not from the kernel, which does not mark it as sent again. */
+function serve(length: number, again: boolean): void {
   applyNews();
   let decoded: Decoded;
   try {
@@ -66,17 +74,33 @@ function serve(length: number): void {
     reportBug('header', error);
     return;
   }
+  const slot = keepsInFlight && decoded.op.reply ? inFlight.keep(requestBuffer.subarray(0, length)) : undefined;
+  if (answerAtOnce(decoded, again)) {
+    if (slot !== undefined) release(slot);
+    return;
+  }
+  // A copy: posting a part of a buffer would clone all of it.
+  const bytes = new Uint8Array(requestBuffer.subarray(0, length));
+  post({ kind: 'request', bytes, slot, resent: again || decoded.request.resent });
+}
+
+/** Whether it was answered; else it is the main thread's. */
+function answerAtOnce(decoded: Decoded, again: boolean): boolean {
   replier.received(decoded);
   try {
-    const answer = decoded.op.serve(tree, decoded.request, decoded.args);
-    if (answer === DEFER) post({ kind: 'request', bytes: requestBuffer.subarray(0, length) });
-    else {
-      if (decoded.op.name === 'INIT') keepNegotiated(answer as InitAnswer);
-      replier.answer(decoded, answer);
-    }
+    const request = again ? { ...decoded.request, resent: true } : decoded.request;
+    const answer = decoded.op.serve(tree, request, decoded.args);
+    if (answer === DEFER) return false;
+    replier.answer(decoded, decoded.op.name === 'INIT' ? keepNegotiated(answer as InitAnswer) : answer);
   } catch (error) {
     replier.fail(decoded, error);
   }
+  return true;
+}
+
+function release(slot: number): void {
+  freeSlot(data.inFlightFd, slot);
+  inFlight.reuse(slot);
 }
 
 /** What the main thread posted before the reply that made the kernel send this request. */
@@ -86,16 +110,23 @@ function applyNews(): void {
   applied = posted;
   let message: { message: ToWorker } | undefined;
   while ((message = receiveMessageOnPort(data.port) as typeof message)) {
-    for (const change of message.message) registry.apply(change);
+    const news = message.message;
+    if ('answered' in news) inFlight.reuse(news.answered);
+    else for (const change of news.changes) registry.apply(change);
   }
 }
 
 /** A later daemon on this device gets no INIT: what was agreed on is on disk before the kernel hears of it. */
-function keepNegotiated({ negotiated }: InitAnswer): void {
-  if (!negotiated) return;
+function keepNegotiated(answer: InitAnswer): InitAnswer {
+  if (!answer.negotiated) return answer;
+  const { flags } = answer.negotiated;
+  const agreed = data.withoutResend ? flags.filter((flag) => flag !== 'HAS_RESEND') : flags;
+  const negotiated = { ...answer.negotiated, flags: agreed };
   writeFileSync(`${data.sessionFile}.new`, JSON.stringify(negotiated), { mode: 0o600 });
   renameSync(`${data.sessionFile}.new`, data.sessionFile);
+  keepsInFlight = !agreed.includes('HAS_RESEND');
   post({ kind: 'negotiated', negotiated });
+  return { ...answer, negotiated };
 }
 
 function post(message: ToMain): void {

@@ -291,6 +291,31 @@ static void handle_next(void)
 	link_close();
 }
 
+/* What a daemon has taken down counts, though it went away; what it wanted started does not. */
+static void take_acks(void)
+{
+	char *words[STRINGS_MAX];
+	int count;
+
+	while ((count = link_next(words)) >= 0)
+		if (count == 3 && !strcmp(words[0], "ack"))
+			handle_ack(words);
+}
+
+static void end_link(void)
+{
+	take_acks();
+	link_close();
+}
+
+static void change_link(int listener)
+{
+	link_receive();
+	take_acks();
+	if (link_accept(listener))
+		greet();
+}
+
 static void handle_signals(int signals)
 {
 	struct signalfd_siginfo info;
@@ -310,7 +335,7 @@ static _Noreturn void serve(int listener, int signals)
 		struct pollfd polled[FIXED + STARTING_MAX] = {
 			[LISTENER] = { .fd = listener, .events = POLLIN },
 			[SIGNALS] = { .fd = signals, .events = POLLIN },
-			[LINK] = { .fd = link_fd(), .events = link_events(true) },
+			[LINK] = { .fd = link_fd(), .events = link_events() },
 		};
 		int count = starting_count;
 		bool ready = count < STARTING_MAX && link_has_frame();
@@ -324,10 +349,10 @@ static _Noreturn void serve(int listener, int signals)
 				take_reports(index);
 		if (polled[SIGNALS].revents)
 			handle_signals(signals);
-		if (polled[LINK].revents & (POLLIN | POLLHUP | POLLERR))
-			link_receive();
-		if (polled[LISTENER].revents && link_accept(listener))
-			greet();
+		if (polled[LINK].revents & (POLLIN | POLLHUP | POLLERR) && !link_receive())
+			end_link();
+		if (polled[LISTENER].revents)
+			change_link(listener);
 		if (starting_count < STARTING_MAX)
 			handle_next();
 		link_flush();

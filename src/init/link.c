@@ -74,24 +74,21 @@ bool link_accept(int listener)
 	return true;
 }
 
-short link_events(bool wants_input)
+short link_events(void)
 {
-	bool room = wants_input && in_length < sizeof(in);
-
-	return (short)((room ? POLLIN : 0) | (out_length ? POLLOUT : 0));
+	return (short)((in_length < sizeof(in) ? POLLIN : 0) | (out_length ? POLLOUT : 0));
 }
 
-void link_receive(void)
+bool link_receive(void)
 {
 	ssize_t got;
 
 	if (connection < 0 || in_length == sizeof(in))
-		return;
+		return true;
 	got = recv(connection, in + in_length, sizeof(in) - in_length, 0);
 	if (got > 0)
 		in_length += (size_t)got;
-	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
-		link_close();
+	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 static size_t frame_length(const char *at)

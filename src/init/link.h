@@ -16,9 +16,9 @@ int link_fd(void);
 /* Number of the connection: a new one for each. */
 unsigned int link_number(void);
 /* Events to poll for. */
-short link_events(bool wants_input);
-/* Reads what is there. */
-void link_receive(void);
+short link_events(void);
+/* Reads what is there, as far as there is room. False if the daemon went away; its frames can still be taken. */
+bool link_receive(void);
 /* The next whole frame as strings, which live until the next call; -1 if there is none. Closes on a malformed one. */
 int link_next(char *strings[STRINGS_MAX]);
 /* Whether `link_next` would give a frame, so that nothing is to be waited for. */

@@ -136,10 +136,16 @@ static void make_path(const char *path, bool with_last)
 		mkdir(path, 0755);
 }
 
-/* Binds the directory `own` on `target`. Where that cannot be made, the container is without a view of the tree. */
+/*
+ * Binds the directory `own` on `target`, and closes it: from a descriptor of the daemon's tree `..` would lead out of the
+ * container. Where the target cannot be made, the container is without a view of the tree.
+ */
 static int bind_own_directory(int own, const char *target)
 {
-	if (fchdir(own))
+	int entered = fchdir(own);
+
+	close(own);
+	if (entered)
 		return -1;
 	if (mount(".", target, NULL, MS_BIND, NULL) == 0)
 		return 0;

@@ -117,6 +117,7 @@ export class Tree implements Filesystem {
       this.#removeNs(request, directory.container);
       return;
     }
+    if (request.resent && name === ns.name && ns.present(directory.container)) return;
     const child = directory.withinNs ? undefined : directory.container.children.get(name);
     if (!child) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     await this.#reporting(child, () => remove(this.#machine, child, request, () => this.#view.isEmpty(child)));

@@ -6,7 +6,7 @@ import { encodeNothing } from '../encode.ts';
 import type { DeviceRequest } from '../header.ts';
 
 /** A `Filesystem` or a `FastFilesystem`: a method that is absent, or answers DEFER, leaves the request to another. */
-export type Target = {
+type Target = {
   readonly [Method in keyof Filesystem]?: (
     ...args: Parameters<Filesystem[Method]>
   ) => ReturnType<Filesystem[Method]> | typeof DEFER;

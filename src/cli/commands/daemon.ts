@@ -1,7 +1,7 @@
 import { existsSync, fstatSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
-import { DeviceSession } from '../../../mount/device/session.ts';
+import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
 import { openMachine } from '../../container/open-machine.ts';
 import { recover } from '../../container/recover.ts';
 import { instanceFor, runFiles, type Instance } from '../../instance.ts';
@@ -32,6 +32,7 @@ export const daemon = defineCommand({
     'state-dir': { type: 'string', argument: 'DIR', summary: 'output of detached commands' },
     cgroup: { type: 'string', argument: 'NAME', summary: 'cgroup below the cgroup v2 root' },
     trace: { type: 'string', argument: 'FILE', summary: 'append every request and reply' },
+    'no-resend': { type: 'boolean', summary: 'keep unanswered requests by itself, as kernels before 6.9 need' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info, warn or error' },
   },
   words: [1, 1],
@@ -44,11 +45,13 @@ export const daemon = defineCommand({
       cgroupName: values.cgroup ?? standard.cgroupName,
     };
     const log = openLog(LOG_FD, values['log-level'] ?? 'info');
-    return await serve(instance, log, values.trace);
+    return await serve(instance, log, { traceFile: values.trace, withoutResend: values['no-resend'] === true });
   },
 });
 
-async function serve(instance: Instance, log: Log, traceFile: string | undefined): Promise<number> {
+type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'>;
+
+async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
   const files = runFiles(instance);
   const machine = await openMachine({
     instance,
@@ -61,7 +64,7 @@ async function serve(instance: Instance, log: Log, traceFile: string | undefined
   const session = new DeviceSession({
     fd: DEVICE_FD,
     machine,
-    traceFile,
+    ...options,
     incarnation: nextIncarnation(files.incarnation),
   });
   writeFileSync(files.daemonPid, `${process.pid}\n`);

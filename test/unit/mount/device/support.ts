@@ -100,7 +100,7 @@ export const ATTR: Attr = {
 export const ENTRY: Entry = { attr: ATTR, cacheable: true };
 
 /** `struct fuse_attr`, by its declaration. */
-export function attrBytes(attr: Attr, blocks: number): Buffer {
+function attrBytes(attr: Attr, blocks: number): Buffer {
   const { atime, mtime, ctime } = attr;
   const wide = [attr.id, attr.size, blocks, atime.sec, mtime.sec, ctime.sec].map(u64);
   const narrow = [atime.nsec, mtime.nsec, ctime.nsec, attr.mode, attr.nlink, attr.uid, attr.gid, 0, 4096, 0].map(u32);
