@@ -1,5 +1,6 @@
 import { endianness } from 'node:os';
 import { FsError } from '../../src/errno.ts';
+import { NAME_MAX_BYTES } from '../../src/ids.ts';
 import { OUT_HEADER_BYTES, REPLY_BUFFER_BYTES } from './abi.ts';
 
 /** The protocol has the machine's own byte order. */
@@ -108,7 +109,10 @@ export class Reader {
     return this.#bytes.subarray(at, at + count);
   }
 
-  /** Text up to a NUL, which is skipped. What is not UTF-8 becomes U+FFFD, which no name in the tree has. */
+  /**
+   * Text up to a NUL, which is skipped. What is not UTF-8 becomes U+FFFD, which no name in the tree has; a name does not
+   * become too long by that.
+   */
   cstring(): string {
     const bytes = this.#bytes;
     const start = this.#position;
@@ -117,7 +121,7 @@ export class Reader {
       const byte = bytes[at] as number;
       if (byte === 0) {
         this.#position = at + 1;
-        return bytes.toString(ascii ? 'latin1' : 'utf8', start, at);
+        return ascii ? bytes.toString('latin1', start, at) : nonAscii(bytes.toString('utf8', start, at), at - start);
       }
       if (byte > 0x7f) ascii = false;
     }
@@ -217,6 +221,12 @@ export class Writer {
     this.#view.setUint32(LITTLE_ENDIAN ? at : at + 4, low, LITTLE_ENDIAN);
     this.#view.setUint32(LITTLE_ENDIAN ? at + 4 : at, high, LITTLE_ENDIAN);
   }
+}
+
+/** `text`, or where it stands for `length` bytes that are not UTF-8 and make a name, one as long as that. */
+function nonAscii(text: string, length: number): string {
+  if (length > NAME_MAX_BYTES || Buffer.byteLength(text) <= NAME_MAX_BYTES) return text;
+  return '\u{FFFD}'.padEnd(length - 2, '?');
 }
 
 /** Bytes `text` has as UTF-8; cheap for what is ASCII only. */

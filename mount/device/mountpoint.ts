@@ -4,7 +4,7 @@ import { type ChildResult, runBounded } from './child.ts';
 import { abortConnection } from './fusectl.ts';
 
 /** The type /proc/mounts shows for our mounts: file system `fuse`, subtype `nsdir` (mount.fuse3(8)). */
-export const MOUNT_TYPE = 'fuse.nsdir';
+const MOUNT_TYPE = 'fuse.nsdir';
 
 /** A healthy daemon answers statfs in microseconds; one that is being started anew, in half a second. */
 const ANSWER_TIMEOUT_MS = 2_000;

@@ -19,6 +19,7 @@ import type { Negotiated } from './negotiate.ts';
 import { Notifier } from './notifier.ts';
 import type { InterruptArgs } from './ops/connection.ts';
 import type { PollArgs } from './ops/files.ts';
+import { serveWhole } from './ops/serve.ts';
 import { Pollers } from './pollers.ts';
 import { readTombstones } from './tombstones.ts';
 import type { Handed, ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
@@ -167,9 +168,7 @@ export class DeviceSession {
 
   async #answer(decoded: Decoded, request: Request & Decoded['request']): Promise<unknown> {
     if (decoded.op.name === 'POLL') this.#expectWake(decoded.args as PollArgs);
-    const answer = await decoded.op.serve(this.#tree, request, decoded.args);
-    if (typeof answer === 'symbol') throw new FsError('ENOSYS', `${decoded.op.name} is not supported`);
-    return answer;
+    return await serveWhole(this.#tree, { ...decoded, request });
   }
 
   #expectWake({ wake }: PollArgs): void {
@@ -203,10 +202,14 @@ export class DeviceSession {
     const id = directoryId(serial);
     if (this.#reappearing.has(id)) return;
     this.#reappearing.add(id);
-    setTimeout(() => {
-      this.#reappearing.delete(id);
-      if (registry.get(serial)) this.#listener().directoryChanged(id);
-    }, TOMBSTONE_MS + REAPPEAR_MARGIN_MS).unref();
+    // Twice: the serving thread tells of a row's first unlink at once, and may have unlinked more until then.
+    for (const round of [1, 2]) {
+      setTimeout(() => {
+        this.#reappearing.delete(id);
+        if (!registry.get(serial)) return;
+        for (const directory of directoriesOf(serial)) this.#listener().directoryChanged(directory);
+      }, round * REAPPEAR_MS).unref();
+    }
   }
 
   #log({ op, request, args }: Decoded, begun: number, outcome: string): void {
@@ -220,8 +223,8 @@ export class DeviceSession {
   }
 }
 
-/** After a tombstone's end, so that what is listed then is what resolves. */
-const REAPPEAR_MARGIN_MS = 50;
+/** A little after a tombstone's end, so that what is listed then is what resolves. */
+const REAPPEAR_MS = TOMBSTONE_MS + 50;
 
 /** Changes that alter what a container's directories list or who owns them, without the kernel having asked for it there. */
 const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set(['start', 'phase', 'exit', 'error', 'want', 'attr']);

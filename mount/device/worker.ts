@@ -3,6 +3,7 @@ import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { containerPath } from '../../src/cgroup/paths.ts';
 import { chainOf } from '../../src/container/container.ts';
 import { hide, Registry } from '../../src/container/registry.ts';
+import type { Serial } from '../../src/ids.ts';
 import { fastTree } from '../../src/tree/fast-tree.ts';
 import { DEFER } from '../../src/tree/filesystem.ts';
 import { View } from '../../src/tree/view.ts';
@@ -13,8 +14,8 @@ import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyResend } from './encode-notify.ts';
 import { freeSlot, InFlight } from './in-flight.ts';
 import type { InitAnswer } from './negotiate.ts';
-import { appendTombstone } from './tombstones.ts';
-import type { ToMain, ToWorker, WorkerData } from './worker-protocol.ts';
+import { TombstoneFile } from './tombstones.ts';
+import type { ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
 
 /**
  * The serving thread: reads every request, answers what the replica of the registry tells at once, and leaves the rest
@@ -28,6 +29,10 @@ for (const { serial, bits, atMs } of data.tombstones) {
   if (container) hide(container, bits, atMs);
 }
 
+const tombstones = new TombstoneFile(data.tombstoneFile);
+let untold: Tombstone | undefined;
+let told: Serial | undefined;
+
 const tree = fastTree({
   view: new View(registry),
   places: {
@@ -39,8 +44,8 @@ const tree = fastTree({
   },
   firstHandle: data.firstHandle,
   onHidden: (serial, bits, atMs) => {
-    appendTombstone(data.tombstoneFile, { serial, bits, atMs });
-    post({ kind: 'hidden', tombstone: { serial, bits, atMs } });
+    tombstones.append({ serial, bits, atMs });
+    tellHidden({ serial, bits, atMs });
   },
 });
 
@@ -79,6 +84,7 @@ function serve(length: number, again: boolean): void {
     if (slot !== undefined) release(slot);
     return;
   }
+  tellUntold();
   // A copy: posting a part of a buffer would clone all of it.
   const bytes = new Uint8Array(requestBuffer.subarray(0, length));
   post({ kind: 'request', bytes, slot, resent: again || decoded.request.resent });
@@ -96,6 +102,24 @@ function answerAtOnce(decoded: Decoded, again: boolean): boolean {
     replier.fail(decoded, error);
   }
   return true;
+}
+
+/**
+ * The main thread hears of a container's first unlink at once; of the others, which come in a row, before it gets the next
+ * request, the rmdir that ends the row: waking it for each would cost more than the unlinks.
+ */
+function tellHidden(tombstone: Tombstone): void {
+  if (told !== tombstone.serial) {
+    tellUntold();
+    told = tombstone.serial;
+    post({ kind: 'hidden', tombstone });
+  } else untold = { ...tombstone, bits: tombstone.bits | (untold?.bits ?? 0) };
+}
+
+function tellUntold(): void {
+  if (untold) post({ kind: 'hidden', tombstone: untold });
+  untold = undefined;
+  told = undefined;
 }
 
 function release(slot: number): void {

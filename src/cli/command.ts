@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { styled, wrap } from './text.ts';
 
 /** One option of a command; a row of its table. */
-export interface OptionRow {
+interface OptionRow {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
   /** What a string option takes, as `--help` shows it: `FILE`. */

@@ -14,6 +14,9 @@ const MAX_ATTEMPTS = 10;
 
 const LOCK_DIRECTORY = '/run/nsdir';
 
+/** Of util-linux, as mount(8) is. */
+const FLOCK = 'flock';
+
 /** The descriptor flock(1) opens, the first free one. */
 const LOCK_FD = 3;
 
@@ -60,7 +63,7 @@ interface Holder {
 /** A child that has the lock; `undefined` if it could not be had in time. */
 async function hold(file: string): Promise<Holder | undefined> {
   const command = ['--timeout', String(LOCK_TIMEOUT_S), file, 'sh', '-c', 'echo; exec cat'];
-  const child = spawn('flock', command, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(FLOCK, command, { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => {
       resolve();

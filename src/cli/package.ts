@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const MAX_LEVELS_UP = 5;
 
 /** The directory with our package.json: where `scripts/` and `dist/` are, in a checkout and in an installed package. */
-export async function packageRoot(): Promise<string> {
+async function packageRoot(): Promise<string> {
   let directory = path.dirname(fileURLToPath(import.meta.url));
   for (let level = 0; level < MAX_LEVELS_UP; level += 1) {
     if (await exists(path.join(directory, 'package.json'))) return directory;

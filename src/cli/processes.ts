@@ -16,7 +16,7 @@ export async function pidFrom(file: string, words: readonly string[]): Promise<n
 }
 
 /** Whether process `pid` lives and has `words` in its command line; the last path component counts for a path. */
-export async function hasWords(pid: number, words: readonly string[]): Promise<boolean> {
+async function hasWords(pid: number, words: readonly string[]): Promise<boolean> {
   const line = (await readIfThere(`/proc/${pid}/cmdline`)) ?? '';
   const have = line.split('\0').flatMap((word) => [word, word.slice(word.lastIndexOf('/') + 1)]);
   return words.every((word) => have.includes(word));

@@ -89,8 +89,7 @@ async function destroy(machine: Machine, container: Container, directory: string
     void aftermath(machine, directory);
     return;
   }
-  await waitUntil(() => container.init === undefined, EXIT_WAIT_MS);
-  await removeCgroup(files, directory);
+  await Promise.all([removeCgroup(files, directory), waitUntil(() => container.init === undefined, EXIT_WAIT_MS)]);
 }
 
 async function aftermath(machine: Machine, directory: string): Promise<void> {

@@ -140,7 +140,7 @@ static _Noreturn void execute(const struct run_request *run, const int stdio[3])
 	for (int fd = 0; fd < 3; fd++)
 		if (stdio[fd] >= 0)
 			dup2(stdio[fd], fd);
-	close_all_but(-1);
+	close_all_but(NULL, 0);
 	if (chdir(run->cwd) && chdir("/"))
 		_exit(NOT_EXECUTABLE);
 	reset_signals();

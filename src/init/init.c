@@ -110,7 +110,8 @@ static const char *prepare(const struct spec *spec, int cgroup, int parent, int 
 
 	if ((failed = enter_cgroup(spec, cgroup, parent)))
 		return failed;
-	close_all_but(channel);
+	close_all_but(&channel, 1);
+	prctl(PR_SET_DUMPABLE, 1); /* from here on there is nothing in it to hide, see start.c */
 	setsid();
 	umask(0);
 	if (spec->flags & CLONE_NEWUTS && (failed = set_hostname(spec->hostname)))

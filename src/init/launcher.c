@@ -376,7 +376,7 @@ int launcher_main(const char *socket_path, const char *pid_path)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	close_all_but(-1);
+	close_all_but(NULL, 0);
 	reset_signals();
 	limit_open_files();
 	sigfillset(&all);

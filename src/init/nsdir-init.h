@@ -62,7 +62,7 @@ bool write_fully(int fd, const char *data, size_t length);
 
 /* process.c */
 uint64_t start_time_of(pid_t pid);
-void close_all_but(int kept);
+void close_all_but(const int *kept, int count);
 void reset_signals(void);
 void limit_open_files(void);
 void remember_title(int argc, char **argv);

@@ -53,15 +53,22 @@ static void close_between(unsigned int first, unsigned int last)
 		close((int)fd);
 }
 
-/* Closes every descriptor above 2 except `kept`, which may be -1. */
-void close_all_but(int kept)
+/* Closes every descriptor above 2 but the `count` of `kept`, of which those below 3 mean nothing. */
+void close_all_but(const int *kept, int count)
 {
-	if (kept < 3) {
-		close_between(3, ~0U);
-		return;
+	unsigned int first = 3;
+
+	for (;;) {
+		unsigned int next = ~0U;
+
+		for (int index = 0; index < count; index++)
+			if (kept[index] >= (int)first && (unsigned int)kept[index] < next)
+				next = (unsigned int)kept[index];
+		close_between(first, next == ~0U ? next : next - 1);
+		if (next == ~0U)
+			return;
+		first = next + 1;
 	}
-	close_between(3, (unsigned int)kept - 1);
-	close_between((unsigned int)kept + 1, ~0U);
 }
 
 /* Every disposition to its default, and nothing blocked. */

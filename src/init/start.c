@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,8 +32,12 @@ static const struct {
 	int flag;
 	const char *link;
 } KINDS[] = {
-	{ CLONE_NEWUSER, "user" }, { CLONE_NEWNS, "mnt" },	       { CLONE_NEWUTS, "uts" },
-	{ CLONE_NEWIPC, "ipc" },   { CLONE_NEWNET, "net" },	       { CLONE_NEWPID, "pid_for_children" },
+	{ CLONE_NEWUSER, "user" },
+	{ CLONE_NEWNS, "mnt" },
+	{ CLONE_NEWUTS, "uts" },
+	{ CLONE_NEWIPC, "ipc" },
+	{ CLONE_NEWNET, "net" },
+	{ CLONE_NEWPID, "pid_for_children" },
 	{ CLONE_NEWTIME, "time_for_children" },
 };
 
@@ -118,34 +123,58 @@ static int differing_kinds(pid_t pid)
 	return flags;
 }
 
-/*
- * In a helper process: enters the parent container's namespaces and makes the init from there, as a child of the
- * launcher. The cgroup namespace is left to the init: from inside one, the kernel may not let a process be put where it
- * must be (nsdelegate, cgroup-v2.rst).
- */
-static _Noreturn void start_inside(const struct spec *spec, int cgroup, int parent, int channels[2])
-{
-	struct report report = { 0 };
-	int flags = differing_kinds(spec->parent);
-	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (flags && setns(parent, flags)) {
-		report.error = errno;
-		strcpy(report.step, "enter the parent's namespaces");
-	} else if (clone_init(spec, cgroup, parent, channels, CLONE_PARENT, proc) < 0) {
-		report.error = errno;
-		strcpy(report.step, "clone");
-	}
-	if (report.error)
-		send(channels[1], &report, sizeof(report), MSG_NOSIGNAL);
-	_exit(0);
-}
-
 /* Descriptors of a start that are closed when the process was made. */
 struct opened {
 	int cgroup, parent, proc;
 	int channels[2];
 };
+
+/* Clones this process, without new namespaces; `relation` is CLONE_PARENT or 0. */
+static pid_t clone_helper(uint64_t relation)
+{
+	return (pid_t)syscall(SYS_clone, relation | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+/*
+ * Enters the parent container's namespaces and makes the init from there, as a child of the launcher. The cgroup namespace
+ * is left to the init: from inside one, the kernel may not let a process be put where it must be (nsdelegate,
+ * cgroup-v2.rst). setns(2) has effect on the pid namespace of children only, and a pid namespace is made only by one that
+ * is in its own: so a second helper does that, which its parent was put there for. NULL, or the step that failed.
+ */
+static const char *start_from_inside(const struct spec *spec, struct opened *opened)
+{
+	int flags = differing_kinds(spec->parent);
+
+	if (flags && setns(opened->parent, flags))
+		return "enter the parent's namespaces";
+	if (flags & spec->flags & CLONE_NEWPID) {
+		pid_t second = clone_helper(CLONE_PARENT);
+
+		if (second)
+			return second < 0 ? "clone" : NULL;
+	}
+	if (clone_init(spec, opened->cgroup, opened->parent, opened->channels, CLONE_PARENT, opened->proc) < 0)
+		return "clone";
+	return NULL;
+}
+
+/* The helper process. It is among the parent container's processes for a while, so it has nothing that they could take. */
+static _Noreturn void help(const struct spec *spec, struct opened *opened)
+{
+	const int kept[] = { opened->cgroup, opened->parent, opened->proc, opened->channels[0], opened->channels[1] };
+	const char *failed;
+
+	prctl(PR_SET_DUMPABLE, 0);
+	close_all_but(kept, sizeof(kept) / sizeof(*kept));
+	failed = start_from_inside(spec, opened);
+	if (failed) {
+		struct report report = { .error = errno };
+
+		strncpy(report.step, failed, sizeof(report.step) - 1);
+		send(opened->channels[1], &report, sizeof(report), MSG_NOSIGNAL);
+	}
+	_exit(0);
+}
 
 static int open_all(const struct spec *spec, struct opened *opened, const char **step)
 {
@@ -195,9 +224,9 @@ int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel
 	if (!error) {
 		*step = "clone";
 		if (spec->parent) {
-			*helper = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+			*helper = clone_helper(0);
 			if (*helper == 0)
-				start_inside(spec, opened.cgroup, opened.parent, opened.channels);
+				help(spec, &opened);
 			error = *helper < 0 ? errno : 0;
 		} else {
 			refresh_mounts();

@@ -26,7 +26,7 @@ export const capabilities: Check = {
 };
 
 /** The set `CapEff` of /proc/PID/status (proc(5)); empty if there is none. */
-export function effectiveCapabilities(status: string): bigint {
+function effectiveCapabilities(status: string): bigint {
   const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return digits === undefined ? 0n : BigInt(`0x${digits}`);
 }

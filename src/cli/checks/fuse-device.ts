@@ -1,6 +1,6 @@
 import { bad, type Check, good } from './check.ts';
 
-export const FUSE_DEVICE = '/dev/fuse';
+const FUSE_DEVICE = '/dev/fuse';
 
 /** Why opening it may fail, and what to do then. */
 const REMEDIES: Readonly<Record<string, string>> = {

@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { sequences } from '../support/call-sequences.ts';
+import { DirectoryCaller, mountedTmpfs, type Result, type Sequence } from '../support/directory-calls.ts';
+import { mounted } from '../support/mounted.ts';
+
+const SEQUENCES = 250;
+
+/** tmpfs's answers, with what it would have made and nsdir never makes refused as nsdir refuses it. */
+function expected(results: readonly Result[], { calls }: Sequence): Result[] {
+  return results.map(([outcome, tree], index) => {
+    if (outcome !== 'ENOSPC') return [outcome, tree];
+    return [calls[index]?.foreign === true ? 'EINVAL' : 'EPERM', tree];
+  });
+}
+
+it('answers any sequence of directory calls by several users as tmpfs does', { timeout: 300_000 }, async () => {
+  await using tree = await mounted();
+  await using tmpfs = await mountedTmpfs();
+  await using onTree = new DirectoryCaller(tree.dir);
+  await using onTmpfs = new DirectoryCaller(tmpfs.dir, '--model');
+  await fc.assert(
+    fc.asyncProperty(sequences, async (sequence) => {
+      const [got, reference] = await Promise.all([onTree.make(sequence), onTmpfs.make(sequence)]);
+      const wanted = expected(reference, sequence);
+      for (const [index, call] of sequence.calls.entries()) {
+        expect(got[index], `call ${index}: ${JSON.stringify(call)}`).toEqual(wanted[index]);
+      }
+    }),
+    { numRuns: Number(process.env['NSDIR_SEQUENCES'] ?? SEQUENCES) },
+  );
+});

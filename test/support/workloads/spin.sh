@@ -1,0 +1,2 @@
+# Uses the processor, for ever.
+while :; do :; done

@@ -1,0 +1,171 @@
+import { Volume } from 'memfs';
+import { describe, expect, test } from 'vitest';
+import { type Finding, type Machine, runChecks } from '../../../src/cli/checks/check.ts';
+import { CHECKS } from '../../../src/cli/checks/table.ts';
+import type { FileAccess } from '../../../src/files.ts';
+import { instanceFor } from '../../../src/instance.ts';
+import type { Mount } from '../../../src/mountinfo.ts';
+
+/** A machine that has everything. */
+const FILES = {
+  '/proc/self/status': 'Name:\tnode\nCapEff:\t000001ffffffffff\n',
+  '/proc/self/mountinfo': '30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
+  '/proc/sys/kernel/osrelease': '6.18.0-test\n',
+  '/sys/fs/cgroup/cgroup.controllers': 'cpu memory pids\n',
+  '/sys/fs/cgroup/system.slice/cgroup.kill': '',
+  '/sys/fs/cgroup/system.slice/cgroup.freeze': '',
+  '/namespaces': null,
+};
+
+interface Changes {
+  readonly files?: Readonly<Record<string, string | null>>;
+  readonly machine?: Partial<Machine>;
+}
+
+async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map<string, Finding>> {
+  const everything: Machine = {
+    files: Volume.fromJSON({ ...FILES, ...files }) as unknown as FileAccess,
+    nodeVersion: 'v20.15.0',
+    initPath: '/opt/nsdir/dist/nsdir-init',
+    openDevice: () => Promise.resolve(undefined),
+    runInit: () => Promise.resolve({ status: 125, stderr: 'usage: …' }),
+    mountsAt: () => Promise.resolve([]),
+    ailmentOf: () => Promise.resolve(undefined),
+    ...machine,
+  };
+  const found = await runChecks(CHECKS, everything, instanceFor('/namespaces'));
+  return new Map(found.map((finding) => [finding.name, finding]));
+}
+
+const mounted = (type: string): Mount => ({
+  id: 40,
+  parent: 22,
+  device: '0:40',
+  root: '/',
+  mountPoint: '/namespaces',
+  options: ['rw'],
+  type,
+  source: 'thing',
+  superOptions: ['rw'],
+});
+
+const lacking = (found: Map<string, Finding>) => [...found.values()].filter(({ ok }) => !ok).map(({ name }) => name);
+
+describe('CHECKS', () => {
+  test('find nothing to complain of on a machine that has everything', async () => {
+    expect(lacking(await findings())).toEqual([]);
+  });
+
+  test.each<{ what: string; changes: Changes; name: string; problem: RegExp; remedy: RegExp }>([
+    {
+      what: 'an old node',
+      changes: { machine: { nodeVersion: 'v20.14.9' } },
+      name: 'node',
+      problem: /20\.15/,
+      remedy: /npm install/,
+    },
+    {
+      what: 'no capabilities',
+      changes: { files: { '/proc/self/status': 'CapEff:\t0000000000000000\n' } },
+      name: 'capabilities',
+      problem: /CAP_SYS_ADMIN/,
+      remedy: /sudo/,
+    },
+    {
+      what: 'root of a container without CAP_SYS_ADMIN',
+      changes: { files: { '/proc/self/status': 'CapEff:\t000001ffffdfffff\n' } },
+      name: 'capabilities',
+      problem: /^CAP_SYS_ADMIN missing/,
+      remedy: /--privileged/,
+    },
+    {
+      what: 'no FUSE device',
+      changes: { machine: { openDevice: () => Promise.resolve('ENOENT') } },
+      name: '/dev/fuse',
+      problem: /ENOENT/,
+      remedy: /modprobe fuse/,
+    },
+    {
+      what: 'a FUSE device that is forbidden by device rules',
+      changes: { machine: { openDevice: () => Promise.resolve('EPERM') } },
+      name: '/dev/fuse',
+      problem: /EPERM/,
+      remedy: /--device \/dev\/fuse/,
+    },
+    {
+      what: 'no cgroup v2',
+      changes: { files: { '/proc/self/mountinfo': '30 22 0:26 / /sys/fs/cgroup/cpu rw - cgroup cpu rw,cpu\n' } },
+      name: 'cgroup v2',
+      problem: /cgroup v2/,
+      remedy: /mount -t cgroup2/,
+    },
+    {
+      what: 'a helper for another processor',
+      changes: { machine: { runInit: () => Promise.resolve({ status: 127, stderr: 'spawn ENOEXEC' }) } },
+      name: 'nsdir-init',
+      problem: /ENOEXEC/,
+      remedy: /build-init/,
+    },
+    {
+      what: 'another file system on the mount point',
+      changes: { machine: { mountsAt: () => Promise.resolve([mounted('tmpfs')]) } },
+      name: 'mount point',
+      problem: /busy/,
+      remedy: /^umount \/namespaces/,
+    },
+    {
+      what: 'a dead foreign file system on the mount point',
+      changes: {
+        machine: {
+          mountsAt: () => Promise.resolve([mounted('fuse.sshfs')]),
+          ailmentOf: () => Promise.resolve('not connected'),
+        },
+      },
+      name: 'mount point',
+      problem: /does not answer.*not connected/,
+      remedy: /^umount -l \/namespaces$/,
+    },
+    {
+      what: 'files below the mount point',
+      changes: { files: { '/namespaces/precious': 'x' } },
+      name: 'mount point',
+      problem: /not empty/,
+      remedy: /nsdir mount DIR/,
+    },
+    {
+      what: 'a file as mount point',
+      changes: { files: { '/namespaces': 'x' } },
+      name: 'mount point',
+      problem: /no directory/,
+      remedy: /nsdir mount DIR/,
+    },
+  ])('refuse $what and say how to mend it', async ({ changes, name, problem, remedy }) => {
+    const found = await findings(changes);
+    expect(lacking(found)).toEqual([name]);
+    expect(found.get(name)).toMatchObject({ required: true, ok: false });
+    expect(found.get(name)?.problem).toMatch(problem);
+    expect(found.get(name)?.remedy).toMatch(remedy);
+  });
+
+  test('take a stale mount of ours for a good mount point', async () => {
+    const found = await findings({
+      machine: {
+        mountsAt: () => Promise.resolve([mounted('fuse.nsdir')]),
+        ailmentOf: () => Promise.resolve('not connected'),
+      },
+    });
+    expect(found.get('mount point')).toMatchObject({ ok: true, found: expect.stringContaining('stale') as string });
+  });
+
+  test.each([
+    { release: '5.6.19', lacks: ['clone3 into a cgroup', 'cgroup.kill', 'FUSE resend'] },
+    { release: '5.14.0-570.el9', lacks: ['FUSE resend'] },
+    { release: '6.1.0-28-amd64', lacks: ['FUSE resend'] },
+    { release: '6.9.0', lacks: [] },
+    { release: '6.12.48+deb13', lacks: [] },
+  ])('only warn of what Linux $release lacks', async ({ release, lacks }) => {
+    const found = await findings({ files: { '/proc/sys/kernel/osrelease': `${release}\n` } });
+    expect(lacking(found)).toEqual(lacks);
+    expect([...found.values()].some(({ ok, required }) => required && !ok)).toBe(false);
+  });
+});
