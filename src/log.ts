@@ -5,7 +5,15 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
-/** A log to `fd` (2: stderr). Writes are synchronous: what a crash follows is there to read. */
+/** Text that waits for room on the log's file system; beyond it lines are dropped. */
+const WAITING_LIMIT_BYTES = 1 << 20;
+
+/**
+ * A log to `fd` (2: stderr). Writes are synchronous: what a crash follows is there to read. A log that cannot be written,
+ * its disk being full, stops nobody.
+ */
 export function openLog(fd: number, level: string): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd, sync: true }));
+  const destination = pino.destination({ fd, sync: true, maxLength: WAITING_LIMIT_BYTES });
+  destination.on('error', () => undefined);
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }

@@ -87,7 +87,13 @@ export class Replier {
     }
   }
 
+  /** A trace that cannot be written is not worth a request. */
   #trace(line: string): void {
-    if (this.#options.traceFd !== undefined) writeSync(this.#options.traceFd, `${line}\n`);
+    if (this.#options.traceFd === undefined) return;
+    try {
+      writeSync(this.#options.traceFd, `${line}\n`);
+    } catch (error) {
+      if (systemErrno(error) === undefined) throw error;
+    }
   }
 }

@@ -1,5 +1,5 @@
-import { now, type Timespec } from '../../src/time.ts';
-import type { AttrChanges } from '../../src/tree/filesystem.ts';
+import type { Timespec } from '../../src/time.ts';
+import { NOW, type AttrChanges } from '../../src/tree/filesystem.ts';
 import {
   FATTR_ATIME,
   FATTR_ATIME_NOW,
@@ -34,8 +34,8 @@ export function decodeSetattr(reader: Reader): AttrChanges {
   const gid = reader.u32();
   reader.skip(4);
   const asked = (bit: number): boolean => (valid & bit) !== 0;
-  const time = (bit: number, nowBit: number, given: Timespec): Timespec | undefined =>
-    asked(nowBit) ? now() : asked(bit) ? given : undefined;
+  const time = (bit: number, nowBit: number, given: Timespec): Timespec | typeof NOW | undefined =>
+    asked(nowBit) ? NOW : asked(bit) ? given : undefined;
   return present({
     mode: asked(FATTR_MODE) ? mode : undefined,
     uid: asked(FATTR_UID) ? uid : undefined,

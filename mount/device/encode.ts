@@ -27,10 +27,11 @@ export function encodeAttr(writer: Writer, attr: Attr): void {
 }
 
 /** `fuse_entry_out`. The node's generation is always 0: a node id is never used again. */
-export function encodeEntry(writer: Writer, { attr, cacheable }: Entry): void {
+export function encodeEntry(writer: Writer, { attr, cacheable, fleeting }: Entry): void {
+  const briefly = fleeting ? 0 : NAME_TTL_SECONDS;
   writer.u64(attr.id);
   writer.u64(0); // generation
-  writer.u64(cacheable ? UNLIMITED_SECONDS : NAME_TTL_SECONDS);
+  writer.u64(cacheable ? UNLIMITED_SECONDS : briefly);
   writer.u64(attr.cacheable ? UNLIMITED_SECONDS : 0);
   writer.u64(0); // entry_valid_nsec, attr_valid_nsec
   attributes(writer, attr);

@@ -1,4 +1,5 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { systemErrno } from '../../src/errno.ts';
 
 /** Lines of the file beyond which it is written anew with those that wait. */
 const FILE_LIMIT_LINES = 4096;
@@ -31,8 +32,13 @@ export class Pollers {
     const [oldest] = this.#waiting;
     if (this.#waiting.size > WAITING_LIMIT && oldest !== undefined) this.wake(oldest);
     this.#lines += 1;
-    if (this.#lines > FILE_LIMIT_LINES) this.#rewrite();
-    else appendFileSync(this.#file, `${wake}\n`, { mode: 0o600 });
+    try {
+      if (this.#lines > FILE_LIMIT_LINES) this.#rewrite();
+      else appendFileSync(this.#file, `${wake}\n`, { mode: 0o600 });
+    } catch (error) {
+      // Without room, this one is not woken by the next daemon; that is no reason to refuse it now.
+      if (systemErrno(error) === undefined) throw error;
+    }
   }
 
   wake(wake: number): void {

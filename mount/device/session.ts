@@ -1,4 +1,4 @@
-import { existsSync, openSync, readFileSync } from 'node:fs';
+import { constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
 import { pathOf } from '../../src/container/container.ts';
@@ -14,7 +14,7 @@ import { Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyInvalidInode, notifyPoll } from './encode-notify.ts';
-import { freeSlot, takeUnanswered } from './in-flight.ts';
+import { freeSlot } from './in-flight.ts';
 import type { Negotiated } from './negotiate.ts';
 import { Notifier } from './notifier.ts';
 import type { InterruptArgs } from './ops/connection.ts';
@@ -35,13 +35,15 @@ export interface SessionOptions {
   readonly withoutResend: boolean;
 }
 
+const { O_CREAT, O_RDWR, O_TRUNC } = constants;
+
 /** Handles of one daemon: the serving thread's are odd, the main thread's even. */
 const HANDLES_PER_DAEMON = 2 ** 32;
 
 /** Serves the tree on a device until that is gone. The main thread's half; `worker.ts` is the other. */
 export class DeviceSession {
-  /** Fulfilled with the reason when the device is gone. */
-  readonly ended: Promise<string>;
+  /** Fulfilled when the device is gone. Rejected when the serving thread failed: another daemon may do better. */
+  readonly ended: Promise<void>;
   readonly #machine: Machine;
   readonly #tree: Tree;
   readonly #notifier: Notifier;
@@ -70,8 +72,8 @@ export class DeviceSession {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#posted = new Int32Array(new SharedArrayBuffer(4));
-    const unanswered = takeUnanswered(files.inFlight);
-    this.#inFlightFd = openSync(files.inFlight, 'w', 0o600);
+    const negotiated = readNegotiated(files.session);
+    this.#inFlightFd = openSync(files.inFlight, negotiated ? O_RDWR | O_CREAT : O_RDWR | O_CREAT | O_TRUNC, 0o600);
     const tombstones = readTombstones(files.tombstones, Date.now());
     for (const tombstone of tombstones) this.#hide(tombstone);
     machine.store.onCommit((changes) => {
@@ -85,17 +87,17 @@ export class DeviceSession {
       tombstones,
       tombstoneFile: files.tombstones,
       sessionFile: files.session,
-      negotiated: readNegotiated(files.session),
+      negotiated,
       firstHandle: incarnation * HANDLES_PER_DAEMON + 1,
       cgroupBase: machine.cgroupBase,
       inFlightFd: this.#inFlightFd,
-      unanswered,
       withoutResend,
       traceFd,
     };
     this.ended = new Promise((resolve, reject) => {
       port1.on('message', (message: ToMain) => {
-        if (message.kind === 'end') resolve(message.reason);
+        if (message.kind === 'end') resolve();
+        else if (message.kind === 'failed') reject(new Error(`the serving thread failed: ${message.stack}`));
         else this.#receive(message);
       });
       const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, transferList: [port2] });
@@ -115,7 +117,7 @@ export class DeviceSession {
     };
   }
 
-  #receive(message: Exclude<ToMain, { kind: 'end' }>): void {
+  #receive(message: Exclude<ToMain, { kind: 'end' | 'failed' }>): void {
     switch (message.kind) {
       case 'request':
         void this.#serve(message);

@@ -1,5 +1,15 @@
-import { fstatSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { TOMBSTONE_MS } from '../../src/container/registry.ts';
+import { FsError, systemErrno } from '../../src/errno.ts';
 import { serial } from '../../src/ids.ts';
 import type { Tombstone } from './worker-protocol.ts';
 
@@ -21,8 +31,17 @@ export class TombstoneFile {
     this.#bytes = fstatSync(this.#fd).size;
   }
 
+  /** Throws the errno of write(2), ENOSPC above all, and leaves the file as it was. */
   append(tombstone: Tombstone): void {
-    this.#bytes += writeSync(this.#fd, lineOf(tombstone));
+    const line = lineOf(tombstone);
+    try {
+      if (writeSync(this.#fd, line) < line.length) throw new FsError('ENOSPC', 'only a part was written');
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#bytes);
+      const errno = error instanceof FsError ? error.errno : (systemErrno(error) ?? 'EIO');
+      throw new FsError(errno, `Cannot append to ${this.#file}; make room on its file system`, { cause: error });
+    }
+    this.#bytes += line.length;
     if (this.#bytes > FILE_LIMIT_BYTES) this.#compact(tombstone.atMs);
   }
 
@@ -42,8 +61,20 @@ export function readTombstones(file: string, atMs: number): Tombstone[] {
   const lines = readLines(file);
   const newest = lines.at(-1)?.atMs ?? 0;
   const recent = lines.filter((line) => newest - line.atMs < TOMBSTONE_MS).map((line) => ({ ...line, atMs }));
-  writeFileSync(file, recent.map(lineOf).join(''), { mode: 0o600 });
+  replace(file, recent.map(lineOf).join(''));
   return recent;
+}
+
+/** At once or not at all: the daemon may die at any moment. Without room the old lines stay, which hide a little less. */
+function replace(file: string, text: string): void {
+  const next = `${file}.new`;
+  try {
+    writeFileSync(next, text, { mode: 0o600 });
+    renameSync(next, file);
+  } catch (error) {
+    rmSync(next, { force: true });
+    if (systemErrno(error) === undefined) throw error;
+  }
 }
 
 function readLines(file: string): Tombstone[] {

@@ -20,8 +20,6 @@ export interface WorkerData {
   readonly cgroupBase: string;
   /** Descriptor of the file for `InFlight`. */
   readonly inFlightFd: number;
-  /** Requests that a former daemon left unanswered, where the kernel cannot send them again. */
-  readonly unanswered: readonly Uint8Array[];
   /** Do as a kernel without FUSE_NOTIFY_RESEND would have it. */
   readonly withoutResend: boolean;
   /** Descriptor that traces go to. */
@@ -42,7 +40,9 @@ export type ToMain =
   | { readonly kind: 'hidden'; readonly tombstone: Tombstone }
   | { readonly kind: 'bug'; readonly where: string; readonly stack: string }
   /** The device is gone: unmounted or aborted. */
-  | { readonly kind: 'end'; readonly reason: string };
+  | { readonly kind: 'end' }
+  /** The serving thread cannot go on, and has ended. */
+  | { readonly kind: 'failed'; readonly stack: string };
 
 /** A request on its way to the main thread. */
 export interface Handed {

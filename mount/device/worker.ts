@@ -12,7 +12,7 @@ import { readRequest, Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyResend } from './encode-notify.ts';
-import { freeSlot, InFlight } from './in-flight.ts';
+import { freeSlot, InFlight, lostNumbers } from './in-flight.ts';
 import type { InitAnswer } from './negotiate.ts';
 import { TombstoneFile } from './tombstones.ts';
 import type { ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
@@ -58,19 +58,25 @@ let applied = 0;
 
 try {
   if (data.negotiated?.flags.includes('HAS_RESEND')) writeSync(data.fd, notifyResend());
-  for (const bytes of data.unanswered) {
-    requestBuffer.set(bytes);
-    serve(bytes.length, true);
-  }
+  if (keepsInFlight) answerUnanswered();
   let length: number | undefined;
-  while ((length = readRequest(data.fd, requestBuffer)) !== undefined) serve(length, false);
-  post({ kind: 'end', reason: 'unmounted' });
+  while ((length = readRequest(data.fd, requestBuffer)) !== undefined) serve(length);
+  post({ kind: 'end' });
 } catch (error) {
-  post({ kind: 'end', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  post({ kind: 'failed', stack: stackOf(error) });
 }
 
-/** `again`: from the former daemon's papers, not from the kernel, which does not mark it as sent again. */
-function serve(length: number, again: boolean): void {
+/** What a former daemon read and did not answer, where the kernel cannot send it again. */
+function answerUnanswered(): void {
+  for (const unique of lostNumbers(inFlight)) replier.refuse({ unique, resent: false }, 'EINTR');
+  for (const { slot, bytes } of inFlight.unanswered) {
+    requestBuffer.set(bytes);
+    serve(bytes.length, slot);
+  }
+}
+
+/** `kept`: its slot in the former daemon's papers; the kernel does not mark it as sent again. */
+function serve(length: number, kept?: number): void {
   applyNews();
   let decoded: Decoded;
   try {
@@ -79,7 +85,9 @@ function serve(length: number, again: boolean): void {
     reportBug('header', error);
     return;
   }
-  const slot = keepsInFlight && decoded.op.reply ? inFlight.keep(requestBuffer.subarray(0, length)) : undefined;
+  const again = kept !== undefined;
+  const keeps = keepsInFlight && decoded.op.reply;
+  const slot = kept ?? (keeps ? inFlight.keep(requestBuffer.subarray(0, length)) : undefined);
   if (answerAtOnce(decoded, again)) {
     if (slot !== undefined) release(slot);
     return;
@@ -158,5 +166,9 @@ function post(message: ToMain): void {
 }
 
 function reportBug(where: string, error: unknown): void {
-  post({ kind: 'bug', where, stack: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  post({ kind: 'bug', where, stack: stackOf(error) });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

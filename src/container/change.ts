@@ -37,6 +37,9 @@ export type Change =
       readonly mtime?: Timespec;
       readonly at: Timespec;
     }
+  /** Its cgroup is about to be moved, frozen meanwhile; or is not any more. A `move` and an `exchange` end it too. */
+  | { readonly op: 'moving'; readonly serial: Serial; readonly moving: boolean }
+  /** Kinds asked for, for the first start; in a rewritten journal also those of a life that is over. */
   | { readonly op: 'want'; readonly serial: Serial; readonly kinds: readonly NamespaceKind[] | undefined }
   | {
       readonly op: 'start';

@@ -30,15 +30,26 @@ export interface Remover {
   readonly unique: number;
 }
 
-/** Kills every process of the subtree; the nodes stay. EBUSY for the machine, the daemon's own container, the unkillable. */
-export async function stop(machine: Machine, container: Container): Promise<void> {
+/**
+ * Kills every process of the subtree; the nodes stay. EBUSY for the machine, the daemon's own container, and when some
+ * are not dead in time: they were killed all the same, and are seen ending when they do. A caller that is inside is one of
+ * the killed, and dies only when it is answered.
+ */
+export async function stop(machine: Machine, container: Container, caller: Pid): Promise<void> {
   const what = `stop "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
     refuse(machine, container, what);
     const directory = machine.cgroupOf(container);
-    if (!(await kill(machine, directory))) throw await unkillable(machine, directory, what);
-    await settleDead(machine, container);
-    await removeCgroup(machine.files, directory);
+    const own = machine.containerOf(caller);
+    const isInside = own !== undefined && contains(container, own);
+    // Without room to write down that they are dead, nobody is killed.
+    machine.store.commit([]);
+    if (await kill(machine, directory, { limitMs: isInside ? 0 : KILL_LIMIT_MS })) {
+      await settleDead(machine, container);
+      await removeCgroup(machine.files, directory);
+      return;
+    }
+    if (!isInside) throw await unkillable(machine, directory, what);
   });
 }
 
@@ -101,7 +112,7 @@ async function aftermath(machine: Machine, directory: string): Promise<void> {
     }
     machine.log.error({ error: (await unkillable(machine, directory, 'remove it')).message }, 'given up');
   } catch (cause) {
-    machine.log.error({ directory, cause }, 'cannot remove what is left of a container');
+    machine.log.error({ directory, err: cause }, 'cannot remove what is left of a container');
   }
 }
 

@@ -1,3 +1,4 @@
+import { FsError } from '../errno.ts';
 import { Journal } from '../journal/journal.ts';
 import type { Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
@@ -10,6 +11,9 @@ export type EventName =
 /** Events kept, of all containers together; older ones are forgotten. */
 export const EVENTS_LIMIT = 4096;
 
+/** As many as one commit can cause. */
+const NEWEST = 2;
+
 /** The file is rewritten with what is kept when it has grown to this many events since. */
 const REWRITE_EVERY = EVENTS_LIMIT;
 
@@ -20,7 +24,21 @@ interface EventRecord {
   readonly serials: readonly Serial[];
   readonly names: readonly string[];
   readonly event: EventName;
-  readonly detail?: string | number;
+  readonly detail?: EventDetail;
+}
+
+/** Where a container was: serials and names from the root's child to itself. */
+export interface Whereabouts {
+  readonly serials: readonly Serial[];
+  readonly names: readonly string[];
+}
+
+/** An exit status, a signal's number, or where a renamed container was. */
+export type EventDetail = number | Whereabouts;
+
+export function whereabouts(container: Container): Whereabouts {
+  const chain = chainOf(container);
+  return { serials: chain.map(({ serial }) => serial), names: chain.map(({ name }) => name) };
 }
 
 /**
@@ -39,7 +57,7 @@ export class Events {
     this.#journal = journal;
     this.#records = history.slice(-EVENTS_LIMIT);
     this.#sequence = this.#records.at(-1)?.sequence ?? 0;
-    journal.rewrite(this.#records);
+    this.#rewrite();
   }
 
   static open(path: string): Events {
@@ -52,13 +70,11 @@ export class Events {
     return this.#sequence;
   }
 
-  emit(container: Container, event: EventName, detail?: string | number): void {
-    const chain = chainOf(container);
+  emit(container: Container, event: EventName, detail?: EventDetail): void {
     const record: EventRecord = {
       sequence: ++this.#sequence,
       at: now(),
-      serials: chain.map(({ serial }) => serial),
-      names: chain.map(({ name }) => name),
+      ...whereabouts(container),
       event,
       ...(detail === undefined ? {} : { detail }),
     };
@@ -73,9 +89,21 @@ export class Events {
     let text = '';
     for (const record of this.#after(sequence)) {
       const depth = serial === 0 ? 0 : record.serials.indexOf(serial) + 1;
-      if (serial === 0 || depth > 0) text += format(record, depth);
+      if (serial === 0 || depth > 0) text += format(record, serial, depth);
     }
     return text;
+  }
+
+  /** Whether this event of the container of `serial` is among the newest, and not older than `at`. */
+  hasTold(serial: Serial, event: EventName, at: Timespec): boolean {
+    return this.#records
+      .slice(-NEWEST)
+      .some(
+        (record) =>
+          record.event === event &&
+          record.serials.at(-1) === serial &&
+          (record.at.sec > at.sec || (record.at.sec === at.sec && record.at.nsec >= at.nsec)),
+      );
   }
 
   /** Called with the serials of an event's container and of all above it but the root. */
@@ -90,17 +118,38 @@ export class Events {
 
   /** History is a convenience: without room for it the event still happens. */
   #persist(record: EventRecord): void {
+    this.#written += 1;
+    if (this.#written >= REWRITE_EVERY && this.#rewrite()) return;
     try {
-      if (++this.#written % REWRITE_EVERY === 0) this.#journal.rewrite(this.#records.slice(-EVENTS_LIMIT));
-      else this.#journal.append(record);
-    } catch {
-      this.#written -= 1;
+      this.#journal.append(record);
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+    }
+  }
+
+  /** Whether there was room for it. */
+  #rewrite(): boolean {
+    this.#written = 0;
+    try {
+      this.#journal.rewrite(this.#records.slice(-EVENTS_LIMIT));
+      return true;
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+      return false;
     }
   }
 }
 
-function format({ at, names, event, detail }: EventRecord, depth: number): string {
+function format({ at, names, event, detail }: EventRecord, reader: Serial, depth: number): string {
   const time = `${at.sec}.${String(Math.floor(at.nsec / 1_000_000)).padStart(3, '0')}`;
   const path = names.slice(depth).join('/') || '.';
-  return `${[time, event, path, ...(detail === undefined ? [] : [detail])].join('\t')}\n`;
+  const more = detail === undefined ? [] : [typeof detail === 'number' ? detail : pathFor(reader, detail)];
+  return `${[time, event, path, ...more].join('\t')}\n`;
+}
+
+/** A place as who reads in the container of `reader` may know it: of a place outside, the last name only. */
+function pathFor(reader: Serial, { serials, names }: Whereabouts): string {
+  const depth = reader === 0 ? 0 : serials.indexOf(reader) + 1;
+  if (reader === 0 || depth > 0) return names.slice(depth).join('/') || '.';
+  return names.at(-1) ?? '.';
 }

@@ -16,12 +16,17 @@ export async function freeze(machine: Machine, container: Container, caller: Pid
       throw new FsError('EBUSY', `Cannot ${what}: who asks or the daemon lives in it; ask from outside`);
     }
     await cgroup.freeze(machine.files, machine.cgroupOf(container));
-    machine.store.commit([{ op: 'phase', serial: container.serial, phase: 'frozen', at: now() }]);
+    try {
+      machine.store.commit([{ op: 'phase', serial: container.serial, phase: 'frozen', at: now() }]);
+    } catch (error) {
+      await cgroup.thaw(machine.files, machine.cgroupOf(container));
+      throw error;
+    }
     machine.events.emit(container, 'frozen');
   });
 }
 
-/** Lets it go on. Nothing to do if it runs; EBUSY if a container above is the one that is frozen. */
+/** Lets it go on. Nothing to do if it runs; EBUSY if a container above is the one that is frozen, or if it ended meanwhile. */
 export async function thaw(machine: Machine, container: Container): Promise<void> {
   const what = `thaw "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
@@ -30,8 +35,16 @@ export async function thaw(machine: Machine, container: Container): Promise<void
       if (!frozen) return;
       throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
     }
+    if (container.phase !== 'frozen') {
+      throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase} by now; write running again to start it`);
+    }
     await cgroup.thaw(machine.files, machine.cgroupOf(container));
-    machine.store.commit([{ op: 'phase', serial: container.serial, phase: 'running', at: now() }]);
+    try {
+      machine.store.commit([{ op: 'phase', serial: container.serial, phase: 'running', at: now() }]);
+    } catch (error) {
+      await cgroup.freeze(machine.files, machine.cgroupOf(container));
+      throw error;
+    }
     machine.events.emit(container, 'thawed');
   });
 }

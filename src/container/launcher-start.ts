@@ -56,6 +56,7 @@ export class PendingStart {
   readonly #settle: (outcome: PinnedProcess | FsError) => void;
   readonly result: Promise<PinnedProcess>;
   #timer: NodeJS.Timeout;
+  #givenUp: { readonly errno: Errno; readonly why: string } | undefined;
 
   /** `cancel` asks the launcher to kill what there is; the start then ends as the launcher says. */
   constructor({ hostname, serial }: StartSpec, cancel: () => void, signal: AbortSignal | undefined) {
@@ -89,7 +90,8 @@ export class PendingStart {
 
   /** `number` is an errno's, `step` says what could not be done. */
   failed(number: number, step: string): void {
-    this.fail(errnoName(number), step);
+    const { errno, why } = this.#givenUp ?? { errno: errnoName(number), why: step };
+    this.fail(errno, why);
   }
 
   fail(errno: Errno, why: string): void {
@@ -97,6 +99,7 @@ export class PendingStart {
   }
 
   #giveUp(errno: Errno, why: string): void {
+    this.#givenUp = { errno, why };
     clearTimeout(this.#timer);
     this.#cancel();
     this.#timer = setTimeout(() => {

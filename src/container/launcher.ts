@@ -15,6 +15,9 @@ const PROTOCOL = '1';
 /** How long a launcher may take to say welcome, or to quit. */
 const ANSWER_LIMIT_MS = 3000;
 
+/** An exit that could not be taken down, for want of room say, is told again after this. */
+const EXIT_AGAIN_MS = 1000;
+
 /** How a process ended, as wait(2) tells. */
 export type ExitStatus = { readonly code: number } | { readonly signal: number };
 
@@ -68,6 +71,7 @@ export class Launcher {
    */
   async start(spec: StartSpec, signal?: AbortSignal): Promise<PinnedProcess> {
     const link = await this.#link.catch(() => this.#reconnect());
+    if (this.#over !== 'no') throw new FsError('EIO', `Cannot start "${spec.hostname}": the launcher was given up`);
     if (signal?.aborted) throw new FsError('EINTR', `Cannot start "${spec.hostname}": interrupted`);
     const id = this.#nextId++;
     const words = startWords(id, spec);
@@ -200,7 +204,9 @@ export class Launcher {
       await this.#options.onExit(serial, pid, status);
       link.send('ack', String(serial), String(pid));
     } catch (error) {
-      this.#options.log.error({ err: error, container: serial }, 'an exit was not taken down; it will be told again');
+      this.#options.log.error({ err: error, container: serial }, 'an exit was not taken down; it is told again');
+      if (this.#over !== 'no') return;
+      setTimeout(() => void this.#exited(link, serial, pid, status), EXIT_AGAIN_MS).unref();
     }
   }
 }

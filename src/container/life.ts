@@ -36,9 +36,13 @@ export async function settle(machine: Machine, container: Container): Promise<vo
       await removeCgroup(files, isPopulated(files, directory) ? ownLeaf(directory) : directory);
     });
   } catch (cause) {
-    log.warn({ container: container.serial, cause }, 'cannot clean up behind a container that ended');
+    log.warn({ container: container.serial, err: cause }, 'cannot clean up behind a container that ended');
+    if (isMine()) setTimeout(() => void settle(machine, container), SETTLE_AGAIN_MS).unref();
   }
 }
+
+/** What is in the way of it, another verb or a full disk, is gone some day. */
+const SETTLE_AGAIN_MS = 1000;
 
 const watchers = new WeakMap<Container, FSWatcher>();
 
@@ -58,6 +62,6 @@ export function watchUntilEmpty(machine: Machine, container: Container): void {
     watchers.set(container, watcher);
     settleOnce();
   } catch (cause) {
-    machine.log.warn({ container: container.serial, cause }, 'cannot watch for the end of a container');
+    machine.log.warn({ container: container.serial, err: cause }, 'cannot watch for the end of a container');
   }
 }

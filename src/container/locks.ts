@@ -1,5 +1,5 @@
 import { FsError } from '../errno.ts';
-import { contains, pathOf, type Container } from './container.ts';
+import { contains, type Container } from './container.ts';
 
 /** How long a verb waits for another one on the same container, one above or one below it. */
 export const LOCK_WAIT_MS = 5_000;
@@ -8,7 +8,7 @@ export const LOCK_WAIT_MS = 5_000;
 const WAITERS_LIMIT = 16_384;
 
 interface Holder {
-  readonly container: Container;
+  readonly containers: readonly Container[];
   readonly verb: string;
 }
 
@@ -25,10 +25,10 @@ export class Locks {
   readonly #holders = new Set<Holder>();
   readonly #waiters = new Set<Waiter>();
 
-  /** Runs `body` alone on the containers' lines. Throws EBUSY after {@link LOCK_WAIT_MS}. */
-  async hold<T>(container: Container, verb: string, body: () => Promise<T>): Promise<T> {
-    const holder = { container, verb };
-    if (this.#blocked(container)) await this.#wait(holder);
+  /** Runs `body` alone on the containers' lines. `verb` says what it does: `start "web"`. EBUSY after {@link LOCK_WAIT_MS}. */
+  async hold<T>(on: Container | readonly Container[], verb: string, body: () => Promise<T>): Promise<T> {
+    const holder = { containers: [on].flat(), verb };
+    if (this.#blocked(holder)) await this.#wait(holder);
     else this.#holders.add(holder);
     try {
       return await body();
@@ -38,20 +38,19 @@ export class Locks {
     }
   }
 
-  /** The verb under way on this container's line, if there is one. */
-  current(container: Container): string | undefined {
-    for (const holder of this.#holders) if (onOneLine(holder.container, container)) return holder.verb;
+  /** The verb under way on these containers' lines, if there is one. */
+  current(...containers: readonly Container[]): string | undefined {
+    for (const other of this.#holders) if (exclude(other, { containers, verb: '' })) return other.verb;
     return undefined;
   }
 
-  #blocked(container: Container): boolean {
-    for (const holder of this.#holders) if (onOneLine(holder.container, container)) return true;
-    for (const waiter of this.#waiters) if (onOneLine(waiter.holder.container, container)) return true;
+  #blocked(holder: Holder): boolean {
+    for (const other of this.#holders) if (exclude(other, holder)) return true;
+    for (const waiter of this.#waiters) if (exclude(waiter.holder, holder)) return true;
     return false;
   }
 
   async #wait(holder: Holder): Promise<void> {
-    const { container, verb } = holder;
     if (this.#waiters.size >= WAITERS_LIMIT) {
       throw new FsError('EBUSY', `${WAITERS_LIMIT} operations are waiting already; try again later`);
     }
@@ -66,8 +65,9 @@ export class Locks {
       };
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
-        const busy = this.current(container) ?? 'another operation';
-        reject(new FsError('EBUSY', `Cannot ${verb} "${pathOf(container)}": still busy with: ${busy}; try again`));
+        const busy = this.current(...holder.containers) ?? 'do something else';
+        reject(new FsError('EBUSY', `Cannot ${holder.verb}: still busy, to ${busy}; try again`));
+        this.#grant();
       }, LOCK_WAIT_MS);
       this.#waiters.add(waiter);
     });
@@ -77,7 +77,7 @@ export class Locks {
   #grant(): void {
     const ahead: Holder[] = [...this.#holders];
     for (const waiter of [...this.#waiters]) {
-      if (!ahead.some((other) => onOneLine(other.container, waiter.holder.container))) {
+      if (!ahead.some((other) => exclude(other, waiter.holder))) {
         this.#waiters.delete(waiter);
         waiter.grant();
       }
@@ -86,6 +86,6 @@ export class Locks {
   }
 }
 
-function onOneLine(a: Container, b: Container): boolean {
-  return contains(a, b) || contains(b, a);
+function exclude(a: Holder, b: Holder): boolean {
+  return a.containers.some((one) => b.containers.some((other) => contains(one, other) || contains(other, one)));
 }

@@ -18,6 +18,7 @@ import { Events } from './events.ts';
 import { Launcher } from './launcher.ts';
 import { initExited, watchUntilEmpty } from './life.ts';
 import { Locks } from './locks.ts';
+import { tellMissed } from './missed-event.ts';
 import type { Machine } from './machine.ts';
 import { Store } from './store.ts';
 
@@ -43,7 +44,8 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
   const cgroupBase = path.join(hierarchy.mountPoint, instance.cgroupName);
   const basePath = pathInHierarchy(hierarchy, cgroupBase);
   createBase(fs, hierarchy, cgroupBase);
-  const store = openStore(paths.journal, log);
+  const events = Events.open(paths.events);
+  const store = openStore(paths.journal, events, log);
   const { registry } = store;
   // The machine's own init: of the pid namespace that /proc is of.
   const init = readStat(fs, MACHINE_INIT);
@@ -58,10 +60,9 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
     socket: paths.launcherSocket,
     pidFile: paths.launcherPid,
     log,
-    onExit: (serial, pid, status) => {
-      void ready.then((machine) =>
-        initExited(machine, serial, pid, 'code' in status ? status.code : 128 + status.signal),
-      );
+    onExit: async (serial, pid, status) => {
+      const code = 'code' in status ? status.code : 128 + status.signal;
+      await initExited(await ready, serial, pid, code);
     },
     onLost: () => {
       void ready.then((machine) => {
@@ -75,7 +76,7 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
   const machine: Machine = {
     instance,
     store,
-    events: Events.open(paths.events),
+    events,
     locks: new Locks(),
     launcher,
     kernel: linuxKernel(),
@@ -102,10 +103,11 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
   return machine;
 }
 
-function openStore(file: string, log: Log): Store {
+function openStore(file: string, events: Events, log: Log): Store {
   const { journal, entries, tornBytes } = Journal.open<Commit>(file);
   if (tornBytes > 0) log.warn({ file, tornBytes }, 'the journal was torn; read up to the tear');
-  return new Store(journal, entries);
+  tellMissed(entries, events);
+  return new Store(journal, entries, tornBytes > 0);
 }
 
 /** Throws EPERM for a daemon that lacks what it needs. */

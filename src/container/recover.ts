@@ -1,15 +1,17 @@
 import { isPopulated, ownProcesses, subtree as cgroupsBelow } from '../cgroup/cgroup.ts';
-import { isAskedToFreeze, thaw } from '../cgroup/freeze.ts';
+import { freeze, isAskedToFreeze, thaw } from '../cgroup/freeze.ts';
+import { kill } from '../cgroup/kill.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { moveProcesses } from '../cgroup/relocate.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
+import { copySettings } from '../cgroup/settings.ts';
 import { waitUntil } from '../cgroup/wait.ts';
-import { readIfThere } from '../files.ts';
+import { readIfThere, type FileAccess } from '../files.ts';
 import { serial as checkedSerial, type Pid, type Serial } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { isAlive, namespacesOf, readStat } from '../proc/process.ts';
 import { now } from '../time.ts';
-import { chainOf, isLive, subtree, type Container } from './container.ts';
+import { chainOf, isLive, subtree, type Container, type PinnedProcess } from './container.ts';
 import { destroyCgroup, finishRemoval } from './destroy.ts';
 import { watchUntilEmpty } from './life.ts';
 import type { Machine } from './machine.ts';
@@ -18,6 +20,12 @@ import type { Machine } from './machine.ts';
 const LEFTOVER_WAIT_MS = 2_000;
 
 const EXIT_NEWS_MS = 500;
+
+/** Name of an init's program (proc_pid_comm(5)). */
+const INIT_COMM = 'nsdir-init';
+
+/** Of signal 9 in a mask of signals. */
+const SIGKILL_BIT = 0x100n;
 
 /** Depth of cgroups that is looked into; the kernel allows no more by default either (`cgroup.max.depth`). */
 const DEPTH_LIMIT = 512;
@@ -29,13 +37,15 @@ const DEPTH_LIMIT = 512;
 export async function recover(machine: Machine): Promise<void> {
   const { store, log } = machine;
   await hearExits(machine);
+  const given = store.registry.nextSerial;
   const found = findCgroups(machine, machine.cgroupBase, 0);
   for (const [serial, directory] of found) {
-    await attempt(machine, directory, () => placeCgroup(machine, serial, directory));
+    await attempt(machine, directory, () => placeCgroup(machine, serial, directory, given));
   }
   for (const container of [...subtree(store.registry.root)]) {
     if (!container.parent || !store.registry.get(container.serial)) continue;
     await attempt(machine, container.name, async () => {
+      if (container.moving) await finishMove(machine, container);
       if (container.phase === 'removing') await finishRemoval(machine, container);
       else await seeWhoLives(machine, container);
     });
@@ -63,14 +73,18 @@ function findCgroups(machine: Machine, directory: string, depth: number): [Seria
     });
 }
 
-/** A cgroup whose container was dropped is what a removal left; one at another place than it should be, what a move left. */
-async function placeCgroup(machine: Machine, serial: Serial, directory: string): Promise<void> {
+/**
+ * A cgroup whose container was dropped is what a removal left; one at another place than it should be, what a move left.
+ * `given`: serials below it were given, as far as the journal knows.
+ */
+async function placeCgroup(machine: Machine, serial: Serial, directory: string, given: Serial): Promise<void> {
   const { files, store } = machine;
   if (!files.existsSync(directory)) return;
   const container = store.registry.get(serial);
   if (!container) {
-    if (serial < store.registry.nextSerial) await destroyCgroup(machine, directory, LEFTOVER_WAIT_MS);
-    else recoverName(machine, serial);
+    const isUnknown = serial >= given || (store.wasTorn && isPopulated(files, directory));
+    if (isUnknown) recoverName(machine, serial, directory);
+    else await destroyCgroup(machine, directory, LEFTOVER_WAIT_MS);
     return;
   }
   const expected = machine.cgroupOf(container);
@@ -81,29 +95,47 @@ async function placeCgroup(machine: Machine, serial: Serial, directory: string):
     if (!files.existsSync(path)) files.mkdirSync(path);
   }
   await mergeInto(machine, directory, expected);
-  if (container.phase !== 'frozen') await thaw(files, expected);
 }
 
 /** A move died halfway: what is still at the old place follows to the new one. */
 async function mergeInto({ files }: Machine, source: string, target: string): Promise<void> {
   for (const directory of await cgroupsBelow(files, source)) {
     const there = `${target}${directory.slice(source.length)}`;
-    if (!files.existsSync(there)) files.mkdirSync(there);
+    if (!files.existsSync(there)) {
+      files.mkdirSync(there);
+      copySettings(files, directory, there);
+      if (isAskedToFreeze(files, directory)) await freeze(files, there);
+    }
     await moveProcesses(files, directory, there);
   }
   await removeCgroup(files, source);
 }
 
+/** A move froze what it moved, and its daemon died before it could let it go on. */
+async function finishMove(machine: Machine, container: Container): Promise<void> {
+  const { files, store } = machine;
+  const directory = machine.cgroupOf(container);
+  if (files.existsSync(directory)) {
+    if (container.phase === 'frozen') await freeze(files, directory);
+    else await thaw(files, directory);
+  }
+  store.commit([{ op: 'moving', serial: container.serial, moving: false }]);
+}
+
 /** A container whose making was torn off the journal's end lives on under a name that says so. */
-function recoverName({ store, log }: Machine, serial: Serial): void {
+function recoverName(machine: Machine, serial: Serial, directory: string): void {
+  const { store, log } = machine;
   const name = `recovered-${serial}`;
   log.warn({ container: serial, name }, 'the journal does not know this container');
   const { root } = store.registry;
-  store.commit([{ op: 'make', serial, parent: root.serial, name, mode: 0o700, uid: 0, gid: 0, at: now() }]);
+  // Outermost first, so the one around it is known by now.
+  const [around = ''] = directory.split('/').slice(-2);
+  const parent = /^[1-9][0-9]*$/.test(around) ? (store.registry.get(checkedSerial(Number(around))) ?? root) : root;
+  store.commit([{ op: 'make', serial, parent: parent.serial, name, mode: 0o700, uid: 0, gid: 0, at: now() }]);
 }
 
 async function seeWhoLives(machine: Machine, container: Container): Promise<void> {
-  const { files, store } = machine;
+  const { files, store, events, launcher } = machine;
   const { serial } = container;
   const directory = machine.cgroupOf(container);
   const leaf = ownLeaf(directory);
@@ -117,28 +149,60 @@ async function seeWhoLives(machine: Machine, container: Container): Promise<void
   }
   if (container.init && !isAlive(files, container.init.pid, container.init.startTime))
     store.commit([{ op: 'exit', serial, at: now() }]);
-  const phase = isAskedToFreeze(files, directory) ? 'frozen' : 'running';
-  if (container.phase !== phase) store.commit([{ op: 'phase', serial, phase, at: now() }]);
-  if (!container.init) findInit(machine, container, leaf);
-  if (!container.init) watchUntilEmpty(machine, container);
-}
-
-/** A start whose last record was torn off: its init is there all the same. */
-function findInit(machine: Machine, container: Container, leaf: string): void {
-  const { files, store } = machine;
-  for (const pid of ownProcesses(files, leaf)) {
-    if (readIfThere(files, `/proc/${pid}/comm`)?.trim() !== 'nsdir-init') continue;
-    const startTime = readStat(files, pid)?.starttime;
-    if (startTime === undefined) continue;
-    const change = {
-      op: 'start',
-      serial: container.serial,
-      init: { pid, startTime },
-      kinds: ownKinds(machine, pid),
-    } as const;
-    store.commit([{ ...change, at: now() }]);
+  if (!container.init) adoptInit(machine, container, leaf);
+  if (!container.init && !isLive(container)) {
+    void clearLeftover(machine, container);
     return;
   }
+  const phase = isAskedToFreeze(files, directory) ? 'frozen' : 'running';
+  if (container.phase !== phase) {
+    store.commit([{ op: 'phase', serial, phase, at: now() }]);
+    events.emit(container, phase === 'frozen' ? 'frozen' : 'thawed');
+  }
+  if (!container.init || launcher.inits.get(serial)?.pid !== container.init.pid) watchUntilEmpty(machine, container);
+}
+
+/** A start whose record was torn off, or not written any more: its init is there all the same. */
+function adoptInit(machine: Machine, container: Container, leaf: string): void {
+  const { store, events, launcher } = machine;
+  const { serial } = container;
+  const init = launcher.inits.get(serial) ?? findInit(machine, leaf);
+  if (!init) return;
+  store.commit([{ op: 'start', serial, init, kinds: ownKinds(machine, init.pid), at: now() }]);
+  events.emit(container, 'started');
+}
+
+/** An init that the launcher does not know: it is another one than that which started it. */
+function findInit({ files }: Machine, leaf: string): PinnedProcess | undefined {
+  for (const pid of ownProcesses(files, leaf)) {
+    if (readIfThere(files, `/proc/${pid}/comm`)?.trim() !== INIT_COMM || isDying(files, pid)) continue;
+    const startTime = readStat(files, pid)?.starttime;
+    if (startTime !== undefined) return { pid, startTime };
+  }
+  return undefined;
+}
+
+/** Has got a SIGKILL (proc_pid_status(5)) and waits for something that it cannot be torn from, as for an answer of ours. */
+function isDying(files: FileAccess, pid: Pid): boolean {
+  const status = readIfThere(files, `/proc/${pid}/status`) ?? '';
+  const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm)];
+  return pending.some(([, mask]) => (BigInt(`0x${mask ?? '0'}`) & SIGKILL_BIT) !== 0n);
+}
+
+/**
+ * What a start left that was given up with its daemon; it dies as soon as requests are served. Whoever wants to start the
+ * container waits for it.
+ */
+async function clearLeftover(machine: Machine, container: Container): Promise<void> {
+  await attempt(machine, container.name, () =>
+    machine.locks.hold(container, 'clear away what a start left', async () => {
+      if (isLive(container)) return;
+      const directory = machine.cgroupOf(container);
+      const leaf = ownLeaf(directory);
+      if (!(await kill(machine, leaf, { limitMs: LEFTOVER_WAIT_MS }))) return;
+      await removeCgroup(machine.files, isPopulated(machine.files, directory) ? leaf : directory);
+    }),
+  );
 }
 
 /** Kinds of which a process has another namespace than the daemon. */
@@ -151,6 +215,6 @@ async function attempt(machine: Machine, what: string, body: () => Promise<void>
   try {
     await body();
   } catch (cause) {
-    machine.log.error({ what, cause }, 'cannot recover this container; it is left as it is');
+    machine.log.error({ what, err: cause }, 'cannot recover this container; it is left as it is');
   }
 }

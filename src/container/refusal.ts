@@ -3,8 +3,8 @@ import { now } from '../time.ts';
 import type { Container } from './container.ts';
 import type { Machine } from './machine.ts';
 
-/** What the name and the errno tell already, and what every file system refuses: no report. */
-const SELF_EXPLAINING: readonly Errno[] = [
+/** What a name and the errno tell already, and what every file system refuses: no report for rmdir and rename. */
+export const TOLD_BY_ERRNO: readonly Errno[] = [
   'ENOENT',
   'EEXIST',
   'ENOTEMPTY',
@@ -16,14 +16,22 @@ const SELF_EXPLAINING: readonly Errno[] = [
 
 const REPORT_LIMIT = 1000;
 
-/** Puts the reason into the container's `.error`: one line. Never throws; a bug (no `FsError`) is the session's to report. */
-export function recordRefusal({ store, log }: Machine, container: Container, error: unknown): void {
-  if (!(error instanceof FsError) || SELF_EXPLAINING.includes(error.errno)) return;
+/**
+ * Puts the reason into the container's `.error`: one line; nothing for an errno in `silent`. Never throws; a bug (no
+ * `FsError`) is the session's to report.
+ */
+export function recordRefusal(
+  { store, log }: Machine,
+  container: Container,
+  error: unknown,
+  silent: readonly Errno[] = [],
+): void {
+  if (!(error instanceof FsError) || silent.includes(error.errno)) return;
   if (!store.registry.get(container.serial)) return;
   const text = `${error.errno}: ${error.message}`.replace(/\s+/g, ' ').slice(0, REPORT_LIMIT);
   try {
     store.commit([{ op: 'error', serial: container.serial, text, at: now() }]);
   } catch (cause) {
-    log.warn({ container: container.serial, cause }, 'cannot keep the reason of a refusal');
+    log.warn({ container: container.serial, err: cause }, 'cannot keep the reason of a refusal');
   }
 }

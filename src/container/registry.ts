@@ -90,6 +90,9 @@ export class Registry {
         container.mtime = change.mtime ?? container.mtime;
         container.ctime = change.at;
         return;
+      case 'moving':
+        container.moving = change.moving;
+        return;
       case 'want':
         container.kinds = change.kinds;
         return;
@@ -167,6 +170,7 @@ function keepHidden(container: Container): void {
 function attach(container: Container, parent: Container, name: string, at: Timespec): void {
   container.parent = parent;
   container.name = name;
+  container.moving = false;
   container.ctime = at;
   parent.children.set(name, container);
   touch(parent, at);
@@ -200,6 +204,7 @@ function fresh(
     mtime: at,
     ctime: at,
     phase: 'declared',
+    moving: false,
     changed: at,
     init: undefined,
     kinds: undefined,
@@ -210,13 +215,14 @@ function fresh(
   };
 }
 
-/** Changes that make this container, its children apart, as it is; but for its times, which children's `make` would touch. */
+/** Changes that make this container, its children apart, as it is; but for its file times, which children's `make` would touch. */
 function* describe(container: Container): Generator<Change> {
-  const { serial, parent, name, mode, uid, gid, ctime: at, changed } = container;
+  const { serial, parent, name, mode, uid, gid, phase, init, kinds, changed: at } = container;
   if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, at };
-  if (container.kinds && container.phase === 'declared') yield { op: 'want', serial, kinds: container.kinds };
-  if (container.init) yield { op: 'start', serial, init: container.init, kinds: container.kinds ?? [], at: changed };
-  if (container.phase !== 'declared') yield { op: 'phase', serial, phase: container.phase, at: changed };
-  if (container.exit !== undefined) yield { op: 'exit', serial, status: container.exit, at: changed };
-  if (container.error !== undefined) yield { op: 'error', serial, text: container.error, at: changed };
+  if (init) yield { op: 'start', serial, init, kinds: kinds ?? [], at };
+  else if (kinds) yield { op: 'want', serial, kinds };
+  if (phase !== 'declared') yield { op: 'phase', serial, phase, at };
+  if (container.moving) yield { op: 'moving', serial, moving: true };
+  if (container.exit !== undefined) yield { op: 'exit', serial, status: container.exit, at };
+  if (container.error !== undefined) yield { op: 'error', serial, text: container.error, at };
 }

@@ -6,6 +6,7 @@ import { containerName, type Pid } from '../ids.ts';
 import { now } from '../time.ts';
 import type { Change } from './change.ts';
 import { chainOf, contains, isLive, pathOf, type Container } from './container.ts';
+import { whereabouts } from './events.ts';
 import type { Machine } from './machine.ts';
 
 const RENAME_NOREPLACE = 1;
@@ -44,10 +45,20 @@ export async function rename(
     if ((to.flags & RENAME_EXCHANGE) !== 0) await exchange(machine, container, to, request, what);
     else await move(machine, container, to, request, isEmpty, what);
   };
-  const inPlace = container.parent === to.parent;
-  // A new name under the same parent touches nothing that runs; it need not wait for what is under way inside.
-  if (inPlace) await body();
-  else await locks.hold(container, what, body);
+  const lines = linesOf(container, to);
+  if (lines.length === 0) await body();
+  else await locks.hold(lines, what, body);
+}
+
+/**
+ * Whom nobody else may work on meanwhile. A new name under the same parent touches nothing that runs, and need not wait for
+ * what is under way inside; but what is replaced may be starting at this moment.
+ */
+function linesOf(container: Container, to: Destination): Container[] {
+  const there = to.parent.children.get(to.name);
+  const others = there && there !== container ? [there] : [];
+  if (container.parent === to.parent) return (to.flags & RENAME_EXCHANGE) === 0 ? others : [];
+  return [container, ...others, ...(to.parent.parent ? [to.parent] : [])];
 }
 
 async function move(
@@ -69,11 +80,12 @@ async function move(
       throw new FsError('ENOTEMPTY', `Cannot ${what}: "${name}" is not empty`);
   }
   requireMay(machine, container, to.parent, caller.pid, what);
-  const before = pathOf(container);
-  await relocateCgroup(machine, container, to.parent);
-  const at = now();
-  const drop: Change[] = replaced ? [{ op: 'drop', serial: replaced.serial, at }] : [];
-  store.commit([...drop, { op: 'move', serial: container.serial, parent: to.parent.serial, name, at }], unique);
+  const before = whereabouts(container);
+  await relocating(machine, [[container, to.parent]], () => {
+    const at = now();
+    const drop: Change[] = replaced ? [{ op: 'drop', serial: replaced.serial, at }] : [];
+    store.commit([...drop, { op: 'move', serial: container.serial, parent: to.parent.serial, name, at }], unique);
+  });
   if (replaced) events.emit(replaced, 'removed');
   events.emit(container, 'renamed', before);
 }
@@ -95,15 +107,11 @@ async function exchange(
   }
   requireMay(machine, container, to.parent, caller.pid, what);
   requireMay(machine, other, from, caller.pid, what);
-  const [before, otherBefore] = [pathOf(container), pathOf(other)];
-  await relocateCgroup(machine, container, to.parent);
-  try {
-    await relocateCgroup(machine, other, from);
-  } catch (error) {
-    await relocateCgroup(machine, container, from, to.parent);
-    throw error;
-  }
-  store.commit([{ op: 'exchange', serial: container.serial, other: other.serial, at: now() }], unique);
+  const [before, otherBefore] = [whereabouts(container), whereabouts(other)];
+  const moves = [[container, to.parent] as const, [other, from] as const];
+  await relocating(machine, moves, () => {
+    store.commit([{ op: 'exchange', serial: container.serial, other: other.serial, at: now() }], unique);
+  });
   events.emit(container, 'renamed', before);
   events.emit(other, 'renamed', otherBefore);
 }
@@ -117,12 +125,53 @@ function requireMay(machine: Machine, container: Container, parent: Container, c
   throw new FsError('EPERM', `Cannot ${what} outwards: the caller is not in a container that holds both places`);
 }
 
-/** Moves the cgroup directory, if there is one, below that of another parent. */
-async function relocateCgroup(machine: Machine, container: Container, to: Container, at?: Container): Promise<void> {
+/**
+ * Moves the cgroups of containers below those of other parents, as far as they have any, and then does `commit`. If
+ * anything fails, all are back where they were. That they are being moved is written down first: a daemon that dies
+ * meanwhile leaves them frozen.
+ */
+async function relocating(
+  machine: Machine,
+  moves: readonly (readonly [container: Container, to: Container])[],
+  commit: () => void,
+): Promise<void> {
+  const { store, files } = machine;
+  const moved = moves.filter(
+    ([container, to]) => container.parent !== to && files.existsSync(machine.cgroupOf(container)),
+  );
+  const mark = (moving: boolean) => {
+    if (moved.length > 0) store.commit(moved.map(([{ serial }]) => ({ op: 'moving', serial, moving })));
+  };
+  mark(true);
+  const done: [string, string, Container][] = [];
+  try {
+    for (const [container, to] of moved) {
+      const [here, there] = [machine.cgroupOf(container), `${machine.cgroupOf(to)}/${container.serial}`];
+      await relocateCgroup(machine, here, there, to);
+      if (container.parent) done.unshift([there, here, container.parent]);
+    }
+    commit();
+  } catch (error) {
+    for (const [there, here, parent] of done) await relocateCgroup(machine, there, here, parent);
+    unlessNoRoom(() => {
+      mark(false);
+    });
+    throw error;
+  }
+}
+
+/** The mark that stays makes the next daemon look, no more. */
+function unlessNoRoom(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+  }
+}
+
+/** Moves one cgroup directory to below that of `to`. */
+async function relocateCgroup(machine: Machine, here: string, there: string, to: Container): Promise<void> {
   const { files, hierarchy } = machine;
-  const here = at ? `${machine.cgroupOf(at)}/${container.serial}` : machine.cgroupOf(container);
-  const there = `${machine.cgroupOf(to)}/${container.serial}`;
-  if (here === there || !files.existsSync(here)) return;
   for (const ancestor of chainOf(to)) {
     const directory = machine.cgroupOf(ancestor);
     if (files.existsSync(directory)) continue;

@@ -3,6 +3,7 @@ import { enableControllers } from '../cgroup/controllers.ts';
 import { kill } from '../cgroup/kill.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
+import { waitUntil } from '../cgroup/wait.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { stateFiles } from '../instance.ts';
 import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
@@ -10,10 +11,15 @@ import { now } from '../time.ts';
 import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
 
+/** How long what an earlier life of the container left may take to die. */
+const LEFTOVER_WAIT_MS = 2_000;
+
 /** What is known of who asks for a start. */
 export interface Starter {
   readonly caller: { readonly uid: number };
   readonly unique: number;
+  /** A former daemon may have begun with it. */
+  readonly resent?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -30,13 +36,20 @@ export async function start(
 ): Promise<void> {
   const what = `start "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
-    if (isLive(container) && kinds === undefined) return;
-    refuseStart(container, request, what);
+    if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
+    refuseStart(machine, container, request, what);
     await startLocked(machine, container, request, kinds ?? wantedKinds(container));
   });
 }
 
-function refuseStart(container: Container, { caller }: Starter, what: string): void {
+/** The daemon that started it died before it could say so. */
+function wasStarted(container: Container, { resent }: Starter, kinds: readonly NamespaceKind[]): boolean {
+  const its = container.kinds ?? [];
+  return resent === true && its.length === kinds.length && kinds.every((kind) => its.includes(kind));
+}
+
+function refuseStart({ store }: Machine, container: Container, { caller }: Starter, what: string): void {
+  if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
   if (container.uid !== 0 || caller.uid !== 0) {
     throw new FsError(
       'EPERM',
@@ -69,8 +82,8 @@ async function startLocked(
   const { instance, store, events, launcher } = machine;
   const outer = nearestRunning(container);
   const begun = now();
-  await prepareCgroups(machine, container);
   try {
+    await prepareCgroups(machine, container, signal);
     const init = await launcher.start(
       {
         serial: container.serial,
@@ -86,6 +99,7 @@ async function startLocked(
       },
       signal,
     );
+    if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `"${container.name}" was removed meanwhile`);
     store.commit([{ op: 'start', serial: container.serial, init, kinds, at: begun }], unique);
   } catch (error) {
     await discardCgroups(machine, container);
@@ -108,17 +122,21 @@ function relativePath(container: Container, outer: Container | undefined): strin
 }
 
 /** The cgroup directories from the base down to the leaf, each with the controllers handed down where there are any. */
-async function prepareCgroups(machine: Machine, container: Container): Promise<void> {
+async function prepareCgroups(machine: Machine, container: Container, signal: AbortSignal | undefined): Promise<void> {
   const { files, hierarchy } = machine;
   const directory = machine.cgroupOf(container);
   // A cgroup that was killed once kills all that is started in it: what an earlier life left goes first.
-  if (files.existsSync(directory) && !isPopulated(files, directory)) await removeCgroup(files, directory);
+  const leaf = ownLeaf(directory);
+  if (!(await waitUntil(() => !isPopulated(files, leaf), LEFTOVER_WAIT_MS, signal))) {
+    throw new FsError('EBUSY', `processes of an earlier life are still dying in ${leaf}; try again`);
+  }
+  if (files.existsSync(directory)) await removeCgroup(files, isPopulated(files, directory) ? leaf : directory);
   for (const ancestor of chainOf(container)) {
     const path = machine.cgroupOf(ancestor);
     createUnlessThere(machine, path);
     enableControllers(files, hierarchy, path);
   }
-  createUnlessThere(machine, ownLeaf(directory));
+  createUnlessThere(machine, leaf);
 }
 
 function createUnlessThere({ files }: Machine, directory: string): void {
@@ -129,13 +147,27 @@ function createUnlessThere({ files }: Machine, directory: string): void {
   }
 }
 
+/** Removes what `prepareCgroups` made, also for containers above that do not run. */
 async function discardCgroups(machine: Machine, container: Container): Promise<void> {
   const { files, log } = machine;
   const directory = ownLeaf(machine.cgroupOf(container));
   try {
     await kill(machine, directory);
-    await removeCgroup(files, container.children.size > 0 ? directory : machine.cgroupOf(container));
+    await removeCgroup(files, directory);
+    for (const made of chainOf(container).reverse()) {
+      if (!isLive(made)) removeUnlessUsed(machine, machine.cgroupOf(made));
+    }
   } catch (cause) {
-    log.warn({ container: container.serial, cause }, 'cannot remove the cgroup of a start that failed');
+    log.warn({ container: container.serial, err: cause }, 'cannot remove the cgroup of a start that failed');
+  }
+}
+
+/** rmdir(2) of a cgroup that has others in it, or processes, is EBUSY. */
+function removeUnlessUsed({ files }: Machine, directory: string): void {
+  try {
+    files.rmdirSync(directory);
+  } catch (error) {
+    const errno = systemErrno(error);
+    if (errno !== 'EBUSY' && errno !== 'ENOENT' && errno !== 'ENOTEMPTY') throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { FsError } from '../errno.ts';
 import { type Journal } from '../journal/journal.ts';
 import type { Change, Commit } from './change.ts';
 import { Registry } from './registry.ts';
@@ -15,16 +16,19 @@ const DONE_LIMIT = 8192;
  */
 export class Store {
   readonly registry: Registry;
+  /** Whether the journal's end was lost: there may be containers that it does not tell of. */
+  readonly wasTorn: boolean;
   readonly #journal: Journal<Commit>;
   readonly #listeners: ((changes: readonly Change[]) => void)[] = [];
   readonly #done = new Set<number>();
   #rewriteAt = REWRITE_ABOVE_BYTES;
 
-  constructor(journal: Journal<Commit>, history: readonly Commit[], registry = new Registry()) {
-    this.registry = registry;
+  constructor(journal: Journal<Commit>, history: readonly Commit[], wasTorn = false) {
+    this.registry = new Registry();
+    this.wasTorn = wasTorn;
     this.#journal = journal;
     for (const { changes, done } of history) {
-      for (const change of changes) registry.apply(change);
+      for (const change of changes) this.registry.apply(change);
       if (done !== undefined) this.#remember(done);
     }
     this.#rewrite();
@@ -66,8 +70,13 @@ export class Store {
     }
   }
 
+  /** Where there is no room for it, the journal goes on growing: every commit in it counts all the same. */
   #rewrite(): void {
-    this.#journal.rewrite(this.#live());
+    try {
+      this.#journal.rewrite(this.#live());
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+    }
     this.#rewriteAt = Math.max(REWRITE_ABOVE_BYTES, this.#journal.bytes * REWRITE_RATIO);
   }
 

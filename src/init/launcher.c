@@ -10,7 +10,8 @@
  *
  * and tells it
  *
- *   lives SERIAL PID START_TIME … welcome PROTOCOL      to a new connection, with `exited` for all that is not acked
+ *   lives SERIAL PID START_TIME … welcome PROTOCOL      to a new connection, with `exited` for all that is not acked;
+ *                                                       starts of the one before are cancelled
  *   started ID PID START_TIME | failed ID ERRNO STEP    the end of a start
  *   exited SERIAL PID WSTATUS                           until acked, again on every connection
  *   busy COUNT                                          instead of quitting
@@ -130,7 +131,8 @@ static bool take_report(int index)
 		return true;
 	}
 	report.step[sizeof(report.step) - 1] = '\0';
-	if (report.error == REPORT_READY && (starting[index].pid <= 0 || !starting[index].start_time))
+	if (report.error == REPORT_READY &&
+	    (starting[index].pid <= 0 || !starting[index].start_time || starting[index].cancelled))
 		finish_start(index, ECANCELED, "killed while starting");
 	else
 		finish_start(index, report.error, report.step);
@@ -224,21 +226,25 @@ static bool handle_start(char **words)
 	return true;
 }
 
+/* Kills what there is of a start; it will end as failed. */
+static void cancel(struct starting *start)
+{
+	start->cancelled = true;
+	if (start->helper > 0)
+		kill(start->helper, SIGKILL);
+	if (start->pid > 0)
+		kill(start->pid, SIGKILL);
+}
+
 static bool handle_cancel(char **words)
 {
 	uint64_t id;
 
 	if (!parse_number(words[1], NUMBER_MAX, &id))
 		return false;
-	for (int index = 0; index < starting_count; index++) {
-		if (starting[index].id != id || starting[index].link != link_number())
-			continue;
-		starting[index].cancelled = true;
-		if (starting[index].helper > 0)
-			kill(starting[index].helper, SIGKILL);
-		if (starting[index].pid > 0)
-			kill(starting[index].pid, SIGKILL);
-	}
+	for (int index = 0; index < starting_count; index++)
+		if (starting[index].id == id && starting[index].link == link_number())
+			cancel(&starting[index]);
 	return true;
 }
 
@@ -291,12 +297,17 @@ static void handle_next(void)
 	link_close();
 }
 
-/* What a daemon has taken down counts, though it went away; what it wanted started does not. */
-static void take_acks(void)
+/*
+ * What a daemon has taken down counts, though it went away; what it wanted started does not: the next one is asked again,
+ * and would have two inits in one container.
+ */
+static void settle_affairs(void)
 {
 	char *words[STRINGS_MAX];
 	int count;
 
+	for (int index = 0; index < starting_count; index++)
+		cancel(&starting[index]);
 	while ((count = link_next(words)) >= 0)
 		if (count == 3 && !strcmp(words[0], "ack"))
 			handle_ack(words);
@@ -304,14 +315,14 @@ static void take_acks(void)
 
 static void end_link(void)
 {
-	take_acks();
+	settle_affairs();
 	link_close();
 }
 
 static void change_link(int listener)
 {
 	link_receive();
-	take_acks();
+	settle_affairs();
 	if (link_accept(listener))
 		greet();
 }

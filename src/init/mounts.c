@@ -76,12 +76,15 @@ void refresh_mounts(void)
 /* The table of the namespace the container is made from, which for a nested one is not the launcher's. */
 static const struct mount_table *table_for(const struct spec *spec)
 {
+	const struct mount_table *table;
 	int mountinfo;
 
 	if (!spec->parent && known)
 		return known;
 	mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	return read_mount_table(mountinfo);
+	table = read_mount_table(mountinfo);
+	close(mountinfo);
+	return table;
 }
 
 /* Goes down from `directory` by one name, no symlink; closes `directory`. */

@@ -41,6 +41,25 @@ static const struct {
 	{ CLONE_NEWTIME, "time_for_children" },
 };
 
+/* The number that the instance of procfs at `proc` has for this process's child `pid`, or -1 (pidfd_open(2)). */
+static int number_in(int proc, pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), fd, number = -1;
+	char path[48], text[1024];
+	ssize_t length;
+	char *at;
+
+	snprintf(path, sizeof(path), "self/fdinfo/%d", pidfd);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	length = read(fd, text, sizeof(text) - 1);
+	text[length > 0 ? length : 0] = '\0';
+	if ((at = strstr(text, "\nPid:")))
+		sscanf(at, "\nPid: %d", &number);
+	close(fd);
+	close(pidfd);
+	return number;
+}
+
 /*
  * Writes an identity map of all ids that this process's own user namespace has, for a child in a new one
  * (user_namespaces(7)). Must be done from the parent namespace.
@@ -61,7 +80,7 @@ static int map_ids(int proc, pid_t pid, const char *file)
 	own[size > 0 ? size : 0] = '\0';
 	for (char *at = own; sscanf(at, "%u %u %u%n", &inside, &outside, &count, &used) == 3; at += used)
 		length += snprintf(map + length, sizeof(map) - (size_t)length, "%u %u %u\n", inside, inside, count);
-	snprintf(path, sizeof(path), "%d/%s", pid, file);
+	snprintf(path, sizeof(path), "%d/%s", number_in(proc, pid), file);
 	fd = openat(proc, path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;

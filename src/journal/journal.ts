@@ -1,6 +1,18 @@
-import { closeSync, ftruncateSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { FsError, systemErrno } from '../errno.ts';
+
+const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
 /**
  * An append-only file of JSON records, one a line, each behind its CRC-32: `xxxxxxxx {…}\n`. It need not survive the
@@ -23,7 +35,11 @@ export class Journal<Entry> {
     const fd = openSync(path, 'a+', 0o600);
     const { entries, goodBytes, totalBytes } = parseJournal(readFileSync(fd));
     if (goodBytes < totalBytes) ftruncateSync(fd, goodBytes);
-    return { journal: new Journal<Entry>(path, fd, goodBytes), entries: entries as Entry[], tornBytes: totalBytes - goodBytes };
+    return {
+      journal: new Journal<Entry>(path, fd, goodBytes),
+      entries: entries as Entry[],
+      tornBytes: totalBytes - goodBytes,
+    };
   }
 
   /** Length of the file in bytes. */
@@ -34,32 +50,32 @@ export class Journal<Entry> {
   /** Throws the errno of write(2), ENOSPC above all, and leaves the file as it was. */
   append(entry: Entry): void {
     const line = Buffer.from(formatLine(entry));
-    let written = 0;
     try {
-      while (written < line.length) written += writeSync(this.#fd, line, written);
+      writeAll(this.#fd, line, this.#path);
     } catch (error) {
       ftruncateSync(this.#fd, this.#bytes);
-      throw new FsError(systemErrno(error) ?? 'EIO', `Cannot append to ${this.#path}; make room on its file system`, {
-        cause: error,
-      });
+      throw error;
     }
     this.#bytes += line.length;
   }
 
-  /** Puts `entries` in the place of all that was written so far, atomically. */
+  /** Puts `entries` in the place of all that was written so far, atomically. Throws as `append`. */
   rewrite(entries: Iterable<Entry>): void {
     const next = `${this.#path}.new`;
-    const fd = openSync(next, 'w', 0o600);
+    const fd = refusable(next, () => openSync(next, O_APPEND | O_CREAT | O_TRUNC | O_WRONLY, 0o600));
     try {
-      for (const entry of entries) writeSync(fd, formatLine(entry));
-      fsyncSync(fd);
-      renameSync(next, this.#path);
-    } finally {
+      for (const chunk of chunks(entries)) writeAll(fd, Buffer.from(chunk), next);
+      refusable(this.#path, () => {
+        renameSync(next, this.#path);
+      });
+    } catch (error) {
       closeSync(fd);
+      rmSync(next, { force: true });
+      throw error;
     }
     closeSync(this.#fd);
-    this.#fd = openSync(this.#path, 'a', 0o600);
-    this.#bytes = fstatSync(this.#fd).size;
+    this.#fd = fd;
+    this.#bytes = fstatSync(fd).size;
   }
 
   close(): void {
@@ -68,6 +84,38 @@ export class Journal<Entry> {
 }
 
 const CHECKSUM_LENGTH = 8;
+
+/** Lines are written this many characters at a time, or a little more. */
+const CHUNK_CHARACTERS = 1 << 16;
+
+function* chunks(entries: Iterable<unknown>): Generator<string> {
+  let text = '';
+  for (const entry of entries) {
+    text += formatLine(entry);
+    if (text.length < CHUNK_CHARACTERS) continue;
+    yield text;
+    text = '';
+  }
+  yield text;
+}
+
+/** write(2) takes what fits before it says ENOSPC. */
+function writeAll(fd: number, bytes: Uint8Array, path: string): void {
+  refusable(path, () => {
+    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
+  });
+}
+
+/** What `action` returns; what the system refuses is thrown as `FsError`. */
+function refusable<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    const errno = systemErrno(cause);
+    if (errno === undefined) throw cause;
+    throw new FsError(errno, `Cannot write to ${path}: ${errno}; make room on its file system`, { cause });
+  }
+}
 
 function formatLine(entry: unknown): string {
   const json = JSON.stringify(entry);
@@ -83,7 +131,8 @@ export function parseJournal(bytes: Buffer): { entries: unknown[]; goodBytes: nu
     if (end === -1) break;
     const line = bytes.toString('utf8', start, end);
     const json = line.slice(CHECKSUM_LENGTH + 1);
-    if (line.slice(0, CHECKSUM_LENGTH) !== checksum(json)) break;
+    // The checksum of nothing is zero, so a line of zeros alone would pass.
+    if (json === '' || line !== `${checksum(json)} ${json}`) break;
     entries.push(JSON.parse(json));
     start = end + 1;
   }

@@ -45,13 +45,13 @@ export class ControlFiles {
     this.#nextHandle = firstHandle;
   }
 
-  /** Throws ENOENT for an entry that has nothing to say, unless somebody has it open. */
+  /** Throws ESTALE for an entry that has nothing to say, unless somebody has it open. */
   async attr(request: Request, node: ControlNode): Promise<Attr> {
     const { container, control } = node;
     const id = idOf(node);
     if (!this.#view.resolves(container, control)) {
       for (const open of this.#plain.values()) if (open === id) return silentAttr(node);
-      throw new FsError('ENOENT', `${control.name} has nothing to say`);
+      throw silent(control);
     }
     const type = control.mode(container) & S_IFMT;
     if (type === S_IFLNK) return controlAttr(container, control, Buffer.byteLength(this.target(request, node)));
@@ -73,7 +73,7 @@ export class ControlFiles {
   async open(request: Request, node: ControlNode, flags: number): Promise<Opened> {
     const access = flags & O_ACCMODE;
     const speaks = this.#view.resolves(node.container, node.control);
-    if (!speaks && (flags & O_CREAT) === 0) throw new FsError('ENOENT', `${node.control.name} has nothing to say`);
+    if (!speaks && (flags & O_CREAT) === 0) throw silent(node.control);
     const handle = this.#nextHandle;
     this.#nextHandle += 2;
     if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
@@ -140,6 +140,11 @@ export class ControlFiles {
 /** Attributes of a control entry of which nothing is known, or which has nothing to say but is open. */
 export function silentAttr({ container, control }: ControlNode): Attr {
   return controlAttr(container, control, 0);
+}
+
+/** The kernel went by a name it still has: at ESTALE it looks it up again, and says ENOENT, or creates it where asked. */
+function silent({ name }: ControlEntry): FsError {
+  return new FsError('ESTALE', `${name} has nothing to say`);
 }
 
 function idOf({ container, control }: ControlNode): NodeId {

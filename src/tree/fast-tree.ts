@@ -14,7 +14,7 @@ export interface FastTreeOptions {
   readonly places: Places;
   /** Handles of this thread are `firstHandle`, `firstHandle + 2`, …: the main thread's are the others. */
   readonly firstHandle: number;
-  /** Called with what was unlinked, before the unlink is answered. */
+  /** Called with what is unlinked, before it is. What it throws is the answer. */
   readonly onHidden: (serial: Serial, bits: number, atMs: number) => void;
 }
 
@@ -81,8 +81,8 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
 
   function hideEntry(container: Node['container'], control: ControlEntry): void {
     const at = Date.now();
-    hide(container, 1 << control.entry, at);
     onHidden(container.serial, 1 << control.entry, at);
+    hide(container, 1 << control.entry, at);
   }
 }
 

@@ -77,6 +77,8 @@ export interface Attr {
 export interface Entry {
   readonly attr: Attr;
   readonly cacheable: boolean;
+  /** The name resolves only while somebody has it open: the kernel may not keep it at all. */
+  readonly fleeting?: boolean;
 }
 
 export interface AttrChanges {
@@ -84,9 +86,12 @@ export interface AttrChanges {
   readonly uid?: number;
   readonly gid?: number;
   readonly size?: number;
-  readonly atime?: Timespec;
-  readonly mtime?: Timespec;
+  readonly atime?: Timespec | typeof NOW;
+  readonly mtime?: Timespec | typeof NOW;
 }
+
+/** The moment of the change, which is its ctime (UTIME_NOW, utimensat(2)). */
+export const NOW = 'now';
 
 export interface Opened {
   readonly handle: number;

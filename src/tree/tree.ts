@@ -3,15 +3,16 @@ import type { Container } from '../container/container.ts';
 import { remove } from '../container/destroy.ts';
 import type { Machine } from '../container/machine.ts';
 import { make } from '../container/make.ts';
-import { recordRefusal } from '../container/refusal.ts';
+import { recordRefusal, TOLD_BY_ERRNO } from '../container/refusal.ts';
 import { hide } from '../container/registry.ts';
 import { rename } from '../container/rename.ts';
-import { FsError } from '../errno.ts';
+import { FsError, type Errno } from '../errno.ts';
 import { now } from '../time.ts';
 import { ControlFiles, silentAttr, type ControlNode } from './control-files.ts';
 import { isAsking, ns } from './control/ns.ts';
 import { entryNamed } from './control/table.ts';
 import {
+  NOW,
   S_IFMT,
   S_IFREG,
   type Attr,
@@ -58,9 +59,17 @@ export class Tree implements Filesystem {
     const { container, control } = this.#view.node(id);
     // Archivers set owner, mode and times of all they write, and take a refusal for a failure: accepted, without effect.
     if (control) return silentAttr({ container, control });
-    const { mode, size: _size, ...rest } = changes;
+    const { mode, size: _size, atime, mtime, ...rest } = changes;
+    const at = now();
     const bits = mode === undefined ? {} : { mode: mode & ~S_IFMT };
-    this.#machine.store.commit([{ op: 'attr', serial: container.serial, ...rest, ...bits, at: now() }], request.unique);
+    const times = {
+      ...(atime && { atime: atime === NOW ? at : atime }),
+      ...(mtime && { mtime: mtime === NOW ? at : mtime }),
+    };
+    this.#machine.store.commit(
+      [{ op: 'attr', serial: container.serial, ...rest, ...bits, ...times, at }],
+      request.unique,
+    );
     return directoryAttr(container);
   }
 
@@ -78,13 +87,13 @@ export class Tree implements Filesystem {
   }
 
   mknod(request: Request, parent: NodeId, name: string, mode: number): Entry {
-    return { attr: silentAttr(this.#creatable(request, parent, name, mode)), cacheable: false };
+    return this.#created(this.#creatable(request, parent, name, mode));
   }
 
   async create(request: Request, parent: NodeId, name: string, _mode: number, flags: number): Promise<Created> {
     const node = this.#creatable(request, parent, name, S_IFREG);
     const opened = await this.#files.open(request, node, flags | constants.O_CREAT);
-    return { ...opened, entry: { attr: silentAttr(node), cacheable: false } };
+    return { ...opened, entry: this.#created(node) };
   }
 
   symlink(_request: Request, parent: NodeId, name: string, _target: string): Entry {
@@ -120,7 +129,8 @@ export class Tree implements Filesystem {
     if (request.resent && name === ns.name && ns.present(directory.container)) return;
     const child = directory.withinNs ? undefined : directory.container.children.get(name);
     if (!child) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
-    await this.#reporting(child, () => remove(this.#machine, child, request, () => this.#view.isEmpty(child)));
+    const isEmpty = () => this.#view.isEmpty(child);
+    await this.#reporting(child, () => remove(this.#machine, child, request, isEmpty), TOLD_BY_ERRNO);
   }
 
   async rename(request: Request, from: Place, to: Place, flags: number): Promise<undefined> {
@@ -134,7 +144,7 @@ export class Tree implements Filesystem {
     if (!moved || target.withinNs) throw new FsError('EPERM', 'control entries keep their names and places');
     const isEmpty = (replaced: Container) => this.#view.isEmpty(replaced);
     const place = { parent: target.container, name: to.name, flags };
-    await this.#reporting(moved, () => rename(this.#machine, moved, place, request, isEmpty));
+    await this.#reporting(moved, () => rename(this.#machine, moved, place, request, isEmpty), TOLD_BY_ERRNO);
   }
 
   async open(request: Request, id: NodeId, flags: number): Promise<Opened> {
@@ -148,7 +158,7 @@ export class Tree implements Filesystem {
   async write(request: Request, id: NodeId, _handle: number, _offset: number, data: Uint8Array): Promise<number> {
     const node = this.#control(id);
     if (!this.#wasDone(request)) {
-      await this.#reporting(node.container, () => this.#files.write(request, node, data));
+      await this.#reporting(node.container, () => this.#files.write(request, node, data), ['EINTR']);
     }
     return data.length;
   }
@@ -186,9 +196,14 @@ export class Tree implements Filesystem {
     const control = entryNamed(name, withinNs);
     const type = mode & S_IFMT;
     if (!control || (type !== S_IFREG && type !== 0)) return this.#refuseOther(parent, name);
+    requireOwner(request, container, name);
     if (withinNs) wish(this.#machine, container, request, name, true);
     else if ((control.mode(container) & S_IFMT) !== S_IFREG) return this.#refuseOther(parent, name);
     return { container, control };
+  }
+
+  #created(node: ControlNode): Entry {
+    return { attr: silentAttr(node), cacheable: false, fleeting: !this.#view.resolves(node.container, node.control) };
   }
 
   #refuseOther(parent: NodeId, name: string): never {
@@ -218,13 +233,19 @@ export class Tree implements Filesystem {
     return request.resent && this.#machine.store.wasDone(request.unique);
   }
 
-  /** Runs `body`; if it is refused for a reason that the errno alone does not tell, the reason goes to `.error`. */
-  async #reporting<T>(container: Container, body: () => Promise<T>): Promise<T> {
+  /** Runs `body`; if it is refused, the reason goes to `.error`, unless its errno is in `silent`. */
+  async #reporting<T>(container: Container, body: () => Promise<T>, silent?: readonly Errno[]): Promise<T> {
     try {
       return await body();
     } catch (error) {
-      recordRefusal(this.#machine, container, error);
+      recordRefusal(this.#machine, container, error, silent);
       throw error;
     }
   }
+}
+
+/** Commands are the owner's and root's to give, whoever else may write in the directory. Throws EACCES. */
+function requireOwner({ caller }: Request, container: Container, name: string): void {
+  if (caller.uid === 0 || caller.uid === container.uid) return;
+  throw new FsError('EACCES', `${name} is for uid ${container.uid}, who owns the container, and for root to write`);
 }

@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { INIT_BINARY, Launched, type Run, until } from '../support/launched.ts';
@@ -91,7 +92,7 @@ describe('the command', () => {
     const { stdout } = await run(['grep', '-E', '^Sig(Blk|Ign)', '/proc/self/status']);
     expect(stdout).toMatch(/^SigBlk:\t0+\nSigIgn:\t0+$/);
     const { stdout: ids } = await run(['sh', '-c', 'echo $$; cut -d" " -f6 /proc/$$/stat']);
-    const [pid, session] = String(ids).split('\n');
+    const [pid, session] = ids.split('\n');
     expect(session).toBe(pid);
   });
 
@@ -134,7 +135,6 @@ describe('signals', () => {
     const python = `import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect(${JSON.stringify(other.spec.initSocket)})
 for p in (b"${client.pid}", b"1", b"0", b"-1", b"${process.pid}"): s.send(b"signal\\0" + p + b"\\0009\\0")
 for bad in (b"", b"x", b"run\\0", b"signal\\0", b"run\\0\\0/\\0\\0005\\0", b"signal\\0001\\00099\\0"): s.send(bad)`;
-    const { execa } = await import('execa');
     await execa('python3', ['-c', python]);
     expect((await other.run(['true'])).exitCode).toBe(0);
     expect(client.exitCode).toBe(null);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Call, Sequence, User } from './directory-calls.ts';
+import type { AnonymousCall, Call, Sequence, User } from './directory-calls.ts';
 
 /** Calls per sequence; most find something to collide with by then. */
 const CALLS_MAX = 24;
@@ -23,7 +23,7 @@ const TOO_LONG_UNICODE = `${LONGEST_UNICODE}é`;
 const NOT_UTF8 = '\udcff\udcfe';
 const LONGEST_NOT_UTF8 = '\udcff'.repeat(255);
 
-const COMMON_NAMES = ['a', 'b', 'c'];
+const COMMON_NAMES = ['a', 'b'];
 const RARE_NAMES = [LONGEST, LONGEST_UNICODE, 'é', 'e\u0301', ' ', '-rf', 'a b', '\u{1f4e6}', 'x\\', "'", '*'];
 const MISSING_NAMES = [TOO_LONG, TOO_LONG_UNICODE];
 /** tmpfs has these, nsdir has none. */
@@ -32,24 +32,33 @@ const FOREIGN_NAMES = ['.x', '...', '.state~', 'new\nline', '\u007f', '\u0085', 
 const pick = <T>(...values: readonly T[]) => fc.constantFrom(...values);
 const often = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary });
 
-const name = fc.oneof(often(30, pick(...COMMON_NAMES)), often(3, pick(...RARE_NAMES)), often(1, pick(...MISSING_NAMES)));
+const name = fc.oneof(
+  often(40, pick(...COMMON_NAMES)),
+  often(3, pick(...RARE_NAMES)),
+  often(1, pick(...MISSING_NAMES)),
+);
+const step = fc.oneof(often(40, pick(...COMMON_NAMES)), often(2, name), often(1, pick('.', 'a/..', '')));
 const directory = fc
-  .array(fc.oneof(often(12, name), often(1, pick('.', 'a/..', ''))), { maxLength: 2 })
+  .oneof(often(6, fc.constant([])), often(5, fc.tuple(step)), often(1, fc.tuple(step, step)))
   .map((parts) => parts.map((part) => `${part || '.'}/`).join(''));
 const ending = fc.oneof(often(12, pick('')), often(1, pick('/', '/.', '/..', '//')));
 const path = fc.tuple(directory, name, ending).map((parts) => parts.join(''));
 
 /** A path of nearly, or just over, what a system call takes. */
-const longPath = fc
-  .tuple(pick(4094, 4095, 4096, 4097), name)
-  .map(([length, last]) => `${'./'.repeat(length)}`.slice(0, length - last.length - (length % 2)) + last);
+const longPath = fc.tuple(pick(4094, 4095, 4096, 4097), name).map(([bytes, last]) => {
+  const before = bytes - Buffer.byteLength(last);
+  return './'.repeat(Math.floor(before / 2)) + (before % 2 === 1 ? '/' : '') + last;
+});
 
 /** What is looked at but never made. */
 const target = fc.oneof(
   often(30, path),
   often(1, longPath),
   often(1, pick('', '.', 'nothing/..')),
-  often(1, fc.tuple(directory, pick(...FOREIGN_NAMES)).map((parts) => parts.join(''))),
+  often(
+    1,
+    fc.tuple(directory, pick(...FOREIGN_NAMES)).map((parts) => parts.join('')),
+  ),
 );
 
 const mode = pick(...MODES);
@@ -72,7 +81,12 @@ const OPEN_FLAGS = [
   ['O_WRONLY', 'O_CREAT', 'O_APPEND'],
 ];
 
-const making = fc.record({ call: pick('mkdir'), path: fc.oneof(often(30, path), often(1, longPath)), mode, umask: pick(0, 0o22, 0o77) });
+const making = fc.record({
+  call: pick('mkdir'),
+  path: fc.oneof(often(30, path), often(1, longPath)),
+  mode,
+  umask: pick(0, 0o22, 0o77),
+});
 const makingForeign = fc
   .record({ call: pick('mkdir'), directory, last: pick(...FOREIGN_NAMES), mode, umask: pick(0) })
   .map(({ directory: parent, last, ...rest }) => ({ ...rest, path: parent + last, foreign: true }));
@@ -83,7 +97,7 @@ const moving = fc.record({
   flags: fc.oneof(often(6, pick(0)), often(3, pick(1, 2)), often(1, pick(3, 8))),
 });
 
-const call = fc.oneof(
+const anyCall = fc.oneof(
   often(12, making),
   often(1, makingForeign),
   often(8, moving),
@@ -93,7 +107,10 @@ const call = fc.oneof(
   often(4, fc.record({ call: pick('utimens'), path: target, atime: wantedTime, mtime: wantedTime })),
   often(4, fc.record({ call: pick('open'), path: target, flags: pick(...OPEN_FLAGS), mode })),
   often(2, fc.record({ call: pick('mknod'), path: target, type: pick('reg', 'fifo', 'sock', 'chr', 'blk'), mode })),
-  often(2, fc.record({ call: pick('symlink'), target: pick('a', '/', 'b'.repeat(4095), 'b'.repeat(4096), ''), path: target })),
+  often(
+    2,
+    fc.record({ call: pick('symlink'), target: pick('a', '/', 'b'.repeat(4095), 'b'.repeat(4096), ''), path: target }),
+  ),
   often(1, fc.record({ call: pick('link'), path: target, to: target })),
   often(2, fc.record({ call: pick('unlink', 'truncate', 'readlink', 'list', 'stat'), path: target })),
   often(2, fc.record({ call: pick('access'), path: target, mode: fc.nat(7) })),
@@ -101,12 +118,30 @@ const call = fc.oneof(
   often(1, fc.record({ call: pick('home') })),
 );
 
-const calls = fc.array(
-  fc.tuple(fc.oneof(often(2, pick(USERS[0]!)), often(3, pick(...USERS.slice(1)))), call).map(
-    ([user, rest]): Call => ({ user, ...rest }),
+const user = fc.oneof(often(2, pick(USERS[0]!)), often(3, pick(...USERS.slice(1))));
+const by = (call: fc.Arbitrary<AnonymousCall>) =>
+  fc.tuple(user, call).map(([who, rest]): Call => ({ user: who, ...rest }));
+
+/** So that there is something to collide with. */
+const first = fc.tuple(
+  ...['a', 'b', 'a/a', 'a/b', 'b/a'].map((made) =>
+    by(
+      fc.record({
+        call: pick('mkdir'),
+        path: pick(made),
+        mode: fc.oneof(often(3, pick(0o777)), often(1, mode)),
+        umask: pick(0),
+      }),
+    ),
   ),
-  { minLength: 1, maxLength: CALLS_MAX, size: 'max' },
 );
+
+const calls = fc
+  .tuple(
+    fc.oneof(often(4, first), often(1, fc.constant([]))),
+    fc.array(by(anyCall), { maxLength: CALLS_MAX, size: 'max' }),
+  )
+  .map((parts) => parts.flat());
 
 /** Directory calls of several users, crowded into few names. */
 export const sequences: fc.Arbitrary<Sequence> = fc.record({ mode: pick(0o777, 0o1777, 0o2777, 0o3777, 0o755), calls });

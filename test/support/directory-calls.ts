@@ -12,8 +12,11 @@ const SEQUENCE_LIMIT_MS = 20_000;
 /** Effective user and group, and the supplementary groups. */
 export type User = readonly [uid: number, gid: number, groups: readonly number[]];
 
-export interface Call {
+export interface Call extends AnonymousCall {
   readonly user: User;
+}
+
+export interface AnonymousCall {
   readonly call: string;
   /** A name that is tmpfs's own: no container can have it. */
   readonly foreign?: boolean;

@@ -35,6 +35,8 @@ export interface FakeMachineOptions extends FakeCgroupfsOptions {
   /** Run and state directory of a machine that was there before: this is its next daemon. */
   readonly directory?: string;
   readonly cgroupfs?: FakeCgroupfs;
+  /** What the launcher tells a new daemon of. */
+  readonly inits?: Map<Serial, PinnedProcess>;
 }
 
 /**
@@ -60,12 +62,12 @@ export class FakeMachine implements Machine, Disposable {
   readonly starts: StartSpec[] = [];
   /** Stands in the way of a start: what it throws is the launcher's answer. */
   beforeStart: (spec: StartSpec) => void | Promise<void> = () => undefined;
-  readonly launcher = { start: (spec: StartSpec) => this.#start(spec) };
-  readonly #inits = new Map<Pid, Serial>();
+  readonly launcher: Machine['launcher'] & { readonly inits: Map<Serial, PinnedProcess> };
   #nextPid = FIRST_PID;
   #nextUnique = 1;
 
-  constructor({ directory, cgroupfs, ...options }: FakeMachineOptions = {}) {
+  constructor({ directory, cgroupfs, inits = new Map(), ...options }: FakeMachineOptions = {}) {
+    this.launcher = { start: (spec: StartSpec) => this.#start(spec), inits };
     this.directory = directory ?? mkdtempSync(path.join(tmpdir(), 'nsdir-unit-'));
     this.instance = {
       id: 'x',
@@ -97,7 +99,10 @@ export class FakeMachine implements Machine, Disposable {
     this.kernel.onSignal = (pid, signal) => {
       if (signal === SIGKILL) this.kill(checkedPid(pid));
     };
-    for (const pid of this.cgroupfs.processes.keys()) this.kernel.processes.add(pid);
+    for (const pid of this.cgroupfs.processes.keys()) {
+      this.kernel.processes.add(pid);
+      this.#nextPid = Math.max(this.#nextPid, pid + 1);
+    }
   }
 
   cgroupOf = (container: Container): string =>
@@ -157,7 +162,7 @@ export class FakeMachine implements Machine, Disposable {
 
   /** The daemon dies, another one opens what is left; this one is not to be used any more. */
   nextDaemon(): FakeMachine {
-    return new FakeMachine({ directory: this.directory, cgroupfs: this.cgroupfs });
+    return new FakeMachine({ directory: this.directory, cgroupfs: this.cgroupfs, inits: this.launcher.inits });
   }
 
   [Symbol.dispose](): void {
@@ -169,7 +174,7 @@ export class FakeMachine implements Machine, Disposable {
     await this.beforeStart(spec);
     const startTime = 7;
     const pid = this.spawn(spec.cgroupDir, { comm: 'nsdir-init', starttime: startTime });
-    this.#inits.set(pid, spec.serial);
+    this.launcher.inits.set(spec.serial, { pid, startTime });
     return { pid, startTime };
   }
 
@@ -178,8 +183,11 @@ export class FakeMachine implements Machine, Disposable {
       if (this.cgroupfs.processes.has(pid)) continue;
       this.kernel.processes.delete(pid);
       this.cgroupfs.volume.rmSync(`/proc/${pid}`, { recursive: true, force: true });
-      const serial = this.#inits.get(checkedPid(pid));
-      if (serial !== undefined) void initExited(this, serial, checkedPid(pid), KILLED);
+      for (const [serial, init] of this.launcher.inits) {
+        if (init.pid !== pid) continue;
+        this.launcher.inits.delete(serial);
+        void initExited(this, serial, init.pid, KILLED);
+      }
     }
   }
 }

@@ -9,7 +9,6 @@ import { findHierarchy } from '../../src/cgroup/hierarchy.ts';
 import type { PinnedProcess } from '../../src/container/container.ts';
 import { type ExitStatus, Launcher, type LauncherOptions, type StartSpec } from '../../src/container/launcher.ts';
 import type { Pid, Serial } from '../../src/ids.ts';
-import type { Log } from '../../src/log.ts';
 import { cloneFlags, DEFAULT_KINDS } from '../../src/namespaces.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -43,14 +42,20 @@ export class Launched implements AsyncDisposable {
 
   /** Another daemon's connection. */
   async connect(options: Partial<LauncherOptions> = {}): Promise<Launcher> {
-    const note = (_: unknown, message?: string) => void this.logged.push(message ?? '');
+    const note = (_: unknown, message?: string) => {
+      this.logged.push(message ?? '');
+    };
     return await Launcher.open({
       binary: INIT_BINARY,
       socket: this.at('launcher.sock'),
       pidFile: this.at('launcher.pid'),
-      log: { debug: note, info: note, warn: note, error: note } as unknown as Log,
-      onExit: (serial, pid, status) => void this.exits.push({ serial, pid, status }),
-      onLost: () => void this.lost++,
+      log: { debug: note, info: note, warn: note, error: note },
+      onExit: (serial, pid, status) => {
+        this.exits.push({ serial, pid, status });
+      },
+      onLost: () => {
+        this.lost++;
+      },
       ...options,
     });
   }
@@ -86,8 +91,11 @@ export class Launched implements AsyncDisposable {
   async start(changes: Partial<StartSpec> = {}): Promise<PinnedProcess & { readonly spec: StartSpec; run: Run }> {
     const spec = this.spec(changes);
     const init = await this.launcher.start(spec);
-    const run: Run = (command, { flags = [], ...options } = {}) =>
-      execa(INIT_BINARY, ['run', ...flags, spec.initSocket, '--', ...command], { reject: false, ...options });
+    const run: Run = async (command, { flags = [], ...options } = {}) => {
+      const words = ['run', ...flags, spec.initSocket, '--', ...command];
+      const { exitCode, stdout, stderr } = await execa(INIT_BINARY, words, { reject: false, ...options });
+      return { exitCode, stdout, stderr };
+    };
     return { ...init, spec, run };
   }
 
@@ -114,7 +122,13 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
-export type Run = (command: readonly string[], options?: RunOptions) => ReturnType<typeof execa>;
+export interface RunResult {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type Run = (command: readonly string[], options?: RunOptions) => Promise<RunResult>;
 
 function removeCgroups(directory: string): void {
   for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {

@@ -126,7 +126,9 @@ export function isAlive(pid: number): boolean {
 
 /** Where cgroup v2 is mounted. */
 export function cgroup2MountPoint(): string {
-  const mount = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').find((line) => line.includes(' - cgroup2 '));
+  const mount = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => line.includes(' - cgroup2 '));
   if (mount === undefined) throw new Error('no cgroup v2 is mounted');
   return mount.split(' ')[4] ?? '';
 }

@@ -1,4 +1,4 @@
-import { DEFER, type Attr, type AttrChanges, type DirEntry, type Statfs } from '../../../src/tree/filesystem.ts';
+import { DEFER, NOW, type Attr, type AttrChanges, type DirEntry, type Statfs } from '../../../src/tree/filesystem.ts';
 import type { Timespec } from '../../../src/time.ts';
 import { decodeSetattr } from '../decode-setattr.ts';
 import { encodeAttr, encodeStatfs } from '../encode.ts';
@@ -30,7 +30,7 @@ const SETATTR = operation<AttrChanges, Attr>('SETATTR', {
 });
 
 function showChanges({ mode, uid, gid, size, atime, mtime }: AttrChanges): string {
-  const time = ({ sec, nsec }: Timespec) => `${sec}.${String(nsec).padStart(9, '0')}`;
+  const time = (at: Timespec | typeof NOW) => (at === NOW ? at : `${at.sec}.${String(at.nsec).padStart(9, '0')}`);
   return show.words(
     mode !== undefined && `mode=${show.octal(mode)}`,
     uid !== undefined && `uid=${uid}`,

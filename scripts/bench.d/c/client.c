@@ -77,7 +77,7 @@ static void one_start(long i)
 	char state[300];
 	one_mkdir(i);
 	snprintf(state, sizeof state, "%s/.state", numbered(name, i));
-	int fd = openat(dir, state, O_WRONLY | O_TRUNC);
+	int fd = openat(dir, state, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	if (fd < 0 || write(fd, "running\n", 8) != 8 || close(fd))
 		err(1, "start %s%ld", name, i);
 }
@@ -134,7 +134,8 @@ int main(int argc, char **argv)
 	dir = open(argv[2], O_RDONLY | O_DIRECTORY);
 	if (dir < 0)
 		err(1, "open %s", argv[2]);
-	file = openat(dir, name, O_PATH);
+	if (!strcmp(argv[1], "getattr"))
+		file = openat(dir, name, O_PATH);
 
 	/* start + kill + remove, one container after the other. */
 	if (!strcmp(argv[1], "cycle")) {

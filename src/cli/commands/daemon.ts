@@ -70,8 +70,13 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   writeFileSync(files.daemonPid, `${process.pid}\n`);
   boundLog();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, log));
-  const reason = await session.ended;
-  log.info({ reason }, 'the device is gone');
+  try {
+    await session.ended;
+  } catch (error) {
+    log.error({ err: error }, 'cannot go on; the supervisor starts another daemon');
+    process.exit(1);
+  }
+  log.info('the device is gone');
   process.exit(0);
 }
 

@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { run } from '../command.ts';
+import { containerPeers, makeRootfs, peerCgroups, removeCgroupsBut, type ContainerPeer } from '../container-peers.ts';
+import type { Bench, Group } from '../group.ts';
+import { timing, type Helpers, type Timings } from '../helpers.ts';
+import type { Row } from '../row.ts';
+import { median, medianRatio } from '../statistics.ts';
+import { mountTree } from '../tree.ts';
+
+const SHORT_MS = 10_000;
+const SIGKILL = 9;
+const AT_MOST = { of: 'ratio', limit: 1 } as const;
+
+/** Containers in a row of one contender before it is the next one's turn. */
+const BATCH = 4;
+
+export const containers: Group = {
+  name: 'containers',
+  title: 'Start + kill + remove, beside other tools',
+  method:
+    'In turns, by C programs. Ours is a directory, so: mkdir(2), `running` written to `.state`, and the unlinks and rmdirs ' +
+    'of `rm -rf`; the row below each spawns `mkdir D`, `sh -c "echo running > D/.state"` and `rm -rf D` instead. The peers ' +
+    'are command lines; they run a static program that says it runs and waits. Started is when that is said, or when the ' +
+    'command that puts it in the background has ended; the end is when all of it is dead and its command is back.',
+  async *measure(bench: Bench) {
+    const { helpers, scratch } = bench;
+    const rootfs = path.join(scratch, 'rootfs');
+    await makeRootfs(helpers, rootfs);
+    const leftBefore = await peerCgroups();
+    await using tree = await mountTree();
+    const dir = `${tree.dir}/bench@`;
+    const ours: Contender = {
+      steps: [
+        ...['--start', 'mkdir', dir, '--start', 'sh', '-c', `echo running > ${dir}/.state`],
+        ...['--stop', 'rm', '-rf', dir],
+      ],
+      signal: SIGKILL,
+    };
+    const byCalls = async () => sum(await helpers.client('cycle', tree.dir, BATCH, { name: 'call' }));
+    await round(helpers, ours);
+    await byCalls();
+    try {
+      for (const peer of containerPeers({ rootfs, scratch })) yield* compare(bench, ours, byCalls, peer);
+    } finally {
+      await unmountBelow(scratch);
+      await removeCgroupsBut(leftBefore);
+    }
+  },
+};
+
+type Contender = Pick<ContainerPeer, 'steps' | 'signal'>;
+
+async function* compare(
+  { helpers, quick }: Bench,
+  ours: Contender,
+  oursByCalls: () => Promise<number>,
+  peer: ContainerPeer,
+): AsyncGenerator<Row> {
+  const [commands, their, calls]: [number[], number[], number[]] = [[], [], []];
+  const row = { what: `beside ${peer.name}`, unit: 'ms', peer: peer.name } as const;
+  try {
+    await run(
+      'sh',
+      ['-c', `command -v ${peer.program} || { echo ${peer.program} is not installed >&2; exit 1; }`],
+      SHORT_MS,
+    );
+    await peer.prepare?.();
+    // The first is a warm-up.
+    await round(helpers, peer);
+    for (let i = 0; i < (quick ? 2 : 6); i++) {
+      commands.push(await round(helpers, ours));
+      their.push(await round(helpers, peer));
+      calls.push(await oursByCalls());
+    }
+  } catch (error) {
+    yield { ...row, failure: error instanceof Error ? error.message : String(error) };
+    return;
+  }
+  const theirs = median(their);
+  const byCalls = { ours: median(calls), theirs, ratio: medianRatio(calls, their) };
+  yield { ...row, ...byCalls, note: peer.note, ...(peer.forInformation ? {} : { atMost: AT_MOST }) };
+  const byCommands = { ours: median(commands), theirs, ratio: medianRatio(commands, their) };
+  yield { ...row, what: `${row.what}, ours by commands`, ...byCommands };
+}
+
+/** ms of one container, started and gone again. */
+async function round(helpers: Helpers, { steps, signal }: Contender): Promise<number> {
+  return sum(await helpers.cycle(BATCH, signal, steps));
+}
+
+function sum(timings: Timings): number {
+  return (timing(timings, 'start').medianNs + timing(timings, 'remove').medianNs) / 1e6;
+}
+
+/** Peers bind their storage onto itself. */
+async function unmountBelow(scratch: string): Promise<void> {
+  mkdirSync(scratch, { recursive: true });
+  const mounts = await run('findmnt', ['-rno', 'TARGET'], SHORT_MS);
+  const below = mounts.split('\n').filter((target) => target.startsWith(`${scratch}/`));
+  for (const target of below.reverse()) await run('umount', [target], SHORT_MS);
+}

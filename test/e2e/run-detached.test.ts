@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+import { attached, detached } from '../support/containers.ts';
+import { eventually, mounted, NSDIR } from '../support/mounted.ts';
+import { execa } from 'execa';
+
+it('returns at once, and the command runs on', async () => {
+  await using tree = await mounted();
+  await detached(tree, 'web', ['sleep', '1000']);
+  expect(await tree.ok('cat web/.state && cat $(readlink web/.init)/comm && wc -l < web/.procs')).toBe(
+    'running\nnsdir-init\n2',
+  );
+});
+
+it('shows with nsdir logs what it wrote to standard output and standard error', async () => {
+  await using tree = await mounted();
+  await detached(tree, 'web', ['sh', '-c', 'echo one; echo two >&2; echo three']);
+  await eventually(async () => (await tree.ok('cat web/.state')) === 'stopped', 'it has ended');
+  expect(await tree.nsdir('logs', 'web')).toEqual({ status: 0, stdout: 'one\ntwo\nthree', stderr: '' });
+  expect(await tree.nsdir('logs', '-n', '1', 'web')).toMatchObject({ stdout: 'three' });
+});
+
+it('follows with nsdir logs -f until the container has ended', async () => {
+  await using tree = await mounted();
+  await detached(tree, 'web', ['sh', '-c', 'echo one; sleep 0.5; echo two; sleep 0.5; echo three']);
+  const { status, stdout } = await tree.nsdir('logs', '-f', 'web');
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'one\ntwo\nthree' });
+  expect(await tree.ok('cat web/.state')).toBe('stopped');
+});
+
+it('shows a line with nsdir logs -f while the container goes on', async () => {
+  await using tree = await mounted();
+  await detached(tree, 'web', ['sh', '-c', 'echo first; sleep 1000']);
+  const logs = execa(process.execPath, [NSDIR, 'logs', '-f', 'web'], {
+    env: { NSDIR_MOUNT: tree.dir },
+    reject: false,
+    timeout: 20_000,
+  });
+  for await (const line of logs.iterable()) {
+    expect(line).toBe('first');
+    break;
+  }
+  logs.kill('SIGKILL');
+  await logs;
+  expect(await tree.ok('cat web/.state')).toBe('running');
+});
+
+it('collects the output of several detached commands', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web && echo running > web/.state');
+  for (const word of ['a', 'b', 'c']) await detached(tree, 'web', ['echo', word]);
+  await eventually(async () => (await tree.nsdir('logs', 'web')).stdout === 'a\nb\nc', 'all have written');
+});
+
+it('leaves the output of attached commands to who asked', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web && echo running > web/.state');
+  expect((await attached(tree, 'web', ['echo', 'mine'])).stdout).toBe('mine');
+  expect(await tree.nsdir('logs', 'web')).toMatchObject({ status: 0, stdout: '' });
+});
+
+it('exits with 127 as soon as a detached command turns out not to be there, or says so in the log', async () => {
+  await using tree = await mounted();
+  await tree.nsdir('run', '-d', 'web', '--', '/nonesuch');
+  await eventually(async () => (await tree.ok('cat web/.exit')) === '127', 'the container ended with 127');
+  expect((await tree.nsdir('logs', 'web')).stdout).toMatch(/cannot run "\/nonesuch"/);
+});

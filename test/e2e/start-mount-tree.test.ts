@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest';
+import { okInside } from '../support/containers.ts';
+import { mounted } from '../support/mounted.ts';
+
+/** Mount points of a process's mount namespace, with type, options, and optional fields such as `shared:1`. */
+function mounts(mountinfo: string) {
+  return mountinfo
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      const [, , , , point = '', options = '', ...fields] = before.split(' ');
+      return { point, options: options.split(','), fields, type: after.split(' ')[0] };
+    });
+}
+
+it('mounts /proc, /sys, /dev, /run and the cgroups anew inside', async () => {
+  await using tree = await mounted();
+  const all = mounts(await okInside(tree, 'web', 'cat /proc/self/mountinfo'));
+  const type = (point: string) => all.find((mount) => mount.point === point)?.type;
+  expect(['/proc', '/sys', '/dev', '/dev/pts', '/dev/shm', '/run', '/sys/fs/cgroup', tree.dir].map(type)).toEqual([
+    'proc',
+    'sysfs',
+    'tmpfs',
+    'devpts',
+    'tmpfs',
+    'tmpfs',
+    'cgroup2',
+    'fuse.nsdir',
+  ]);
+});
+
+it('shows only its own processes in /proc', async () => {
+  await using tree = await mounted();
+  expect(await okInside(tree, 'web', 'cd /proc && ls -d [0-9]* | wc -l')).toBe('4');
+});
+
+it('keeps /sys read-only, and has devices that work', async () => {
+  await using tree = await mounted();
+  expect(await okInside(tree, 'web', '! touch /sys/kernel/x 2>/dev/null && echo refused')).toBe('refused');
+  expect(await okInside(tree, 'web', 'echo lost > /dev/null && head -c 3 /dev/zero | od -An -tx1')).toBe(' 00 00 00');
+  expect(await okInside(tree, 'web', 'ls /dev')).toBe(
+    'fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero',
+  );
+});
+
+it('keeps what is mounted inside to itself, and does not see what is mounted outside later', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web && echo running > web/.state');
+  await okInside(tree, 'web', 'mkdir -p /run/inside && mount -t tmpfs only-inside /run/inside');
+  expect(await okInside(tree, 'web', 'grep -c only-inside /proc/self/mountinfo')).toBe('1');
+  expect(await tree.ok('grep -c only-inside /proc/self/mountinfo || :')).toBe('0');
+
+  await tree.ok('mkdir ../late && mount -t tmpfs only-outside ../late');
+  try {
+    expect(await okInside(tree, 'web', 'grep -c only-outside /proc/self/mountinfo || :')).toBe('0');
+  } finally {
+    await tree.ok('umount ../late');
+  }
+  const fields = mounts(await okInside(tree, 'web', 'cat /proc/self/mountinfo')).flatMap((mount) => mount.fields);
+  expect(fields.filter((field) => field !== '')).toEqual([]);
+});
+
+it('sees none of the tree’s mounts but its own directory', async () => {
+  await using tree = await mounted();
+  const all = mounts(await okInside(tree, 'web', 'cat /proc/self/mountinfo'));
+  expect(all.filter(({ type }) => type?.startsWith('fuse')).map(({ point }) => point)).toEqual([tree.dir]);
+});

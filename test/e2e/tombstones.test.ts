@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { initOf } from '../support/containers.ts';
+import { eventually, isAlive, mounted } from '../support/mounted.ts';
+
+it('hides a control entry that was unlinked, without any other effect, and shows it again after 10 seconds', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web && echo running > web/.state');
+  const init = await initOf(tree, 'web');
+  const listed = await tree.ok('ls -A web');
+  await tree.ok('rm web/.state web/.signal web/.init && rm -r web/.ns');
+  const unlinked = performance.now();
+  for (const name of ['.state', '.signal', '.init', '.ns']) {
+    expect((await tree.sh(`stat web/${name}`)).stderr, name).toContain('No such file or directory');
+  }
+  const left = listed.split('\n').filter((name) => !['.state', '.signal', '.init', '.ns'].includes(name));
+  expect((await tree.ok('ls -A web')).split('\n')).toEqual(left);
+  expect((await tree.sh('rm web/.state')).stderr).toContain('No such file or directory');
+  expect((await tree.sh('rmdir web')).stderr).toContain('Directory not empty');
+  expect(isAlive(init)).toBe(true);
+
+  await sleep(9_000 - (performance.now() - unlinked));
+  expect((await tree.sh('cat web/.state')).status).not.toBe(0);
+  await eventually(async () => (await tree.ok('ls -A web')) === listed, 'the entries are back', 5_000);
+  expect(performance.now() - unlinked).toBeGreaterThan(10_000);
+  expect(await tree.ok('cat web/.state; readlink web/.init')).toBe(`running\n/proc/${init}`);
+});
+
+it('takes a command by the name of an entry that is hidden', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web && echo running > web/.state && rm web/.state && echo frozen > web/.state');
+  await eventually(async () => (await tree.sh('cat web/.state')).stdout === 'frozen', 'it says so again');
+});

@@ -1,0 +1,140 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Container } from '../../../src/container/container.ts';
+import { remove, stop } from '../../../src/container/destroy.ts';
+import { freeze } from '../../../src/container/freeze.ts';
+import { start } from '../../../src/container/start.ts';
+import type { Pid } from '../../../src/ids.ts';
+import { stateFiles } from '../../../src/instance.ts';
+import { FakeMachine } from '../../support/fake-machine.ts';
+
+const empty = () => true;
+
+async function running(machine: FakeMachine, path: string): Promise<Container> {
+  const container = machine.container(path);
+  await start(machine, container, machine.request());
+  return container;
+}
+
+describe('stop', () => {
+  test('kills all of the subtree, keeps the nodes, and says how each ended', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const job = await running(machine, 'web/job');
+    machine.spawn(job);
+    const db = await running(machine, 'db');
+    await stop(machine, web);
+    expect([web, job, db].map(({ phase, exit }) => [phase, exit])).toEqual([
+      ['stopped', 137],
+      ['stopped', 137],
+      ['running', undefined],
+    ]);
+    expect([...machine.cgroupfs.processes.values()]).toEqual([`${machine.cgroupOf(db)}/own`]);
+    expect(machine.files.existsSync(machine.cgroupOf(web))).toBe(false);
+    expect(machine.happened.filter((line) => line.startsWith('killed'))).toEqual(['killed web', 'killed web/job']);
+  });
+
+  test('kills what is frozen', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    await freeze(machine, web, 1 as Pid);
+    await stop(machine, web);
+    expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
+  });
+
+  test('kills the grandchildren of an init that is dead', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const init = web.init!.pid;
+    machine.spawn(web);
+    machine.kill(init);
+    expect([web.phase, web.exit]).toEqual(['running', 137]);
+    await stop(machine, web);
+    expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
+  });
+
+  test('does nothing to what never ran', async () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    await stop(machine, web);
+    expect([web.phase, machine.happened]).toEqual(['declared', ['created web']]);
+  });
+
+  test('EBUSY when the daemon lives in it, and nobody is killed', async () => {
+    using machine = new FakeMachine();
+    machine.spawn(await running(machine, 'web/job'), { pid: process.pid });
+    await expect(stop(machine, machine.container('web'))).rejects.toMatchObject({ errno: 'EBUSY' });
+    expect(machine.cgroupfs.processes.has(process.pid)).toBe(true);
+  });
+});
+
+describe('remove', () => {
+  test('removes an empty directory', async () => {
+    using machine = new FakeMachine();
+    await remove(machine, machine.container('web'), machine.request(), empty);
+    expect([machine.store.registry.size, machine.happened]).toEqual([1, ['created web', 'removed web']]);
+  });
+
+  test('kills what runs, with its cgroup and its files', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const files = Object.values(stateFiles(machine.instance, web.serial));
+    for (const file of files) writeFileSync(file, 'text');
+    await remove(machine, web, machine.request(), empty);
+    expect([machine.cgroupfs.processes.size, machine.store.registry.get(web.serial)]).toEqual([0, undefined]);
+    expect([machine.files.existsSync(machine.cgroupOf(web)), files.some((file) => existsSync(file))]).toEqual([
+      false,
+      false,
+    ]);
+    expect(machine.happened.slice(2)).toEqual(['exited web 137', 'killed web', 'removed web']);
+  });
+
+  test('ENOTEMPTY is asked for when its turn comes, and changes nothing', async () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    const started = start(machine, web, machine.request());
+    const removed = remove(machine, web, machine.request(), () => web.phase === 'declared');
+    await started;
+    await expect(removed).rejects.toMatchObject({ errno: 'ENOTEMPTY' });
+    expect(web.phase).toBe('running');
+  });
+
+  test('of two at once, one has it and the other says ENOENT', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const both = [1, 2].map(() => remove(machine, web, machine.request(), empty));
+    const [first, second] = await Promise.allSettled(both);
+    expect(first?.status).toBe('fulfilled');
+    expect(second).toMatchObject({ status: 'rejected', reason: { errno: 'ENOENT' } });
+  });
+
+  test('EBUSY for the machine, and for what the daemon lives in', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    machine.spawn(web, { pid: process.pid });
+    for (const container of [machine.store.registry.root, web]) {
+      await expect(remove(machine, container, machine.request(), empty)).rejects.toMatchObject({ errno: 'EBUSY' });
+    }
+    expect(machine.store.registry.size).toBe(2);
+  });
+
+  test('goes on without those who do not die at once, and clears up behind them', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    machine.cgroupfs.stubborn.add(machine.spawn(web));
+    await remove(machine, web, machine.request(), empty);
+    expect(machine.store.registry.get(web.serial)).toBeUndefined();
+    machine.cgroupfs.stubborn.clear();
+    await expect.poll(() => machine.files.existsSync(`${machine.cgroupBase}/${web.serial}`)).toBe(false);
+  }, 10_000);
+
+  test('remembers the request from the moment that kills', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const request = machine.request();
+    const phases: unknown[] = [];
+    machine.store.onCommit(() => phases.push([web.phase, machine.store.wasDone(request.unique)]));
+    await remove(machine, web, request, empty);
+    expect(phases[0]).toEqual(['removing', true]);
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import { Events, EVENTS_LIMIT } from '../../../src/container/events.ts';
+import { Registry } from '../../../src/container/registry.ts';
+import { ROOT_SERIAL, type Serial } from '../../../src/ids.ts';
+import { scratch } from '../../support/scratch.ts';
+
+const at = { sec: 1, nsec: 0 };
+const [WEB, JOB, DB] = [1, 2, 3] as Serial[] as [Serial, Serial, Serial];
+
+function containers() {
+  const registry = new Registry(at);
+  const rows = [[WEB, ROOT_SERIAL, 'web'] as const, [JOB, WEB, 'job'] as const, [DB, ROOT_SERIAL, 'db'] as const];
+  for (const [serial, parent, name] of rows) {
+    registry.apply({ op: 'make', serial, parent, name, mode: 0o755, uid: 0, gid: 0, at });
+  }
+  const { root } = registry;
+  return { registry, root, web: registry.get(WEB)!, job: registry.get(JOB)!, db: registry.get(DB)! };
+}
+
+/** Lines without their times. */
+const said = (text: string) => text.replaceAll(/^\d+\.\d{3}\t/gm, '');
+
+describe('Events.textSince', () => {
+  test('a line is time, event, path and detail, each behind a tab', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    events.emit(containers().job, 'exited', 137);
+    expect(events.textSince(ROOT_SERIAL, 0)).toMatch(/^\d{10}\.\d{3}\texited\tweb\/job\t137\n$/);
+  });
+
+  test('tells of a subtree only, with paths relative to it', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const { web, job, db } = containers();
+    events.emit(web, 'started');
+    events.emit(job, 'created');
+    events.emit(db, 'frozen');
+    expect(said(events.textSince(ROOT_SERIAL, 0))).toBe('started\tweb\ncreated\tweb/job\nfrozen\tdb\n');
+    expect(said(events.textSince(WEB, 0))).toBe('started\t.\ncreated\tjob\n');
+    expect(said(events.textSince(JOB, 0))).toBe('created\t.\n');
+    expect(said(events.textSince(DB, 0))).toBe('frozen\t.\n');
+  });
+
+  test('tells only what came after a number', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const { web } = containers();
+    events.emit(web, 'started');
+    const { sequence } = events;
+    expect(events.textSince(WEB, sequence)).toBe('');
+    events.emit(web, 'frozen');
+    events.emit(web, 'thawed');
+    expect(said(events.textSince(WEB, sequence))).toBe('frozen\t.\nthawed\t.\n');
+  });
+
+  test('names are those of the time of the event', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const { registry, web } = containers();
+    events.emit(web, 'created');
+    registry.apply({ op: 'move', serial: WEB, parent: ROOT_SERIAL, name: 'www', at });
+    events.emit(web, 'renamed', 'web');
+    expect(said(events.textSince(ROOT_SERIAL, 0))).toBe('created\tweb\nrenamed\twww\tweb\n');
+  });
+});
+
+describe('Events.open', () => {
+  test('goes on where the former daemon ended', () => {
+    using dir = scratch();
+    const former = Events.open(dir.at('e'));
+    const { web } = containers();
+    former.emit(web, 'created');
+    former.emit(web, 'started');
+    const events = Events.open(dir.at('e'));
+    expect([events.sequence, events.textSince(WEB, 0)]).toEqual([2, former.textSince(WEB, 0)]);
+    events.emit(web, 'frozen');
+    expect(said(events.textSince(WEB, 2))).toBe('frozen\t.\n');
+  });
+
+  test('forgets the oldest, in memory and in the file', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const { web } = containers();
+    for (let i = 1; i <= 2 * EVENTS_LIMIT + 1; i++) events.emit(web, 'signalled', i);
+    const lines = said(events.textSince(WEB, 0)).split('\n').slice(0, -1);
+    expect(lines).toHaveLength(EVENTS_LIMIT);
+    expect(lines.at(-1)).toBe(`signalled\t.\t${2 * EVENTS_LIMIT + 1}`);
+    expect(events.textSince(WEB, 2 * EVENTS_LIMIT)).toBe(`${events.textSince(WEB, 0).split('\n').at(-2)!}\n`);
+    expect(Events.open(dir.at('e')).textSince(WEB, 0)).toBe(events.textSince(WEB, 0));
+  });
+});
+
+describe('Events.onEvent', () => {
+  test('hears of the container and all above it but the root', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const heard: (readonly Serial[])[] = [];
+    events.onEvent((serials) => heard.push(serials));
+    events.emit(containers().job, 'created');
+    events.emit(containers().root, 'created');
+    expect(heard).toEqual([[WEB, JOB], []]);
+  });
+});
