@@ -1,31 +1,32 @@
-import { readSync, writeSync } from 'node:fs';
-import { systemErrno } from '../../src/errno.ts';
+import { writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { RequestId, Writer } from './cursor.ts';
 import type { Decoded } from './decode.ts';
 import { encodeError, encodeReply } from './encode-reply.ts';
-import { errnoNumber, FsError, type Errno } from '../../src/errno.ts';
+import { errnoName, errnoNumber, FsError, systemErrno, type Errno } from '../../src/errno.ts';
+import type { RawIo } from '../../src/kernel/raw-io.ts';
 import { traceError, traceReply, traceRequest } from './trace.ts';
 
+const { EAGAIN, EINTR, EINVAL, ENODEV, ENOENT } = constants.errno;
+
 /** Reading goes on after these: a request was withdrawn before it was read, or a signal came (fuse_dev_do_read). */
-const READ_AGAIN: readonly unknown[] = ['ENOENT', 'EINTR', 'EAGAIN'];
+const READ_AGAIN: readonly number[] = [-ENOENT, -EINTR, -EAGAIN];
 
 /** Writing an answer fails so when the request is not waited for any more, or the device is gone. */
-const NOBODY_WAITS: readonly unknown[] = ['ENOENT', 'ENODEV', 'EINVAL'];
+const NOBODY_WAITS: readonly number[] = [-ENOENT, -ENODEV];
 
 /** Waits for the next request and reads it into `buffer`; its length, or `undefined` when the device is gone. */
-export function readRequest(fd: number, buffer: Uint8Array): number | undefined {
+export function readRequest(io: RawIo, fd: number, buffer: Uint8Array): number | undefined {
   for (;;) {
-    try {
-      return readSync(fd, buffer);
-    } catch (error) {
-      const errno = systemErrno(error);
-      if (errno === 'ENODEV') return undefined;
-      if (!READ_AGAIN.includes(errno)) throw error;
-    }
+    const length = io.read(fd, buffer);
+    if (length >= 0) return length;
+    if (length === -ENODEV) return undefined;
+    if (!READ_AGAIN.includes(length)) throw new Error(`Cannot read from the device: ${errnoName(-length)}`);
   }
 }
 
 export interface ReplierOptions {
+  readonly io: RawIo;
   readonly fd: number;
   readonly writer: Writer;
   readonly traceFd: number | undefined;
@@ -78,16 +79,12 @@ export class Replier {
   }
 
   #write(length: number): void {
-    const { fd, writer } = this.#options;
-    try {
-      writeSync(fd, writer.buffer, 0, length);
-    } catch (error) {
-      if (!NOBODY_WAITS.includes(systemErrno(error))) this.#options.onBug('write', error);
-      else if (systemErrno(error) === 'EINVAL') this.#options.onBug('reply', error);
-    }
+    const { io, fd, writer } = this.#options;
+    const result = io.write(fd, writer.buffer, length);
+    if (result >= 0 || NOBODY_WAITS.includes(result)) return;
+    this.#options.onBug(result === -EINVAL ? 'reply' : 'write', new Error(`the device says ${errnoName(-result)}`));
   }
 
-  /** A trace that cannot be written is not worth a request. */
   #trace(line: string): void {
     if (this.#options.traceFd === undefined) return;
     try {

@@ -5,6 +5,7 @@ import { pathOf } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
+import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
@@ -37,6 +38,9 @@ export interface SessionOptions {
 
 const { O_CREAT, O_RDWR, O_TRUNC } = constants;
 
+/** What the serving thread leaves behind is garbage at once; a large nursery would only take memory. */
+const YOUNG_GENERATION_MB = 4;
+
 /** Handles of one daemon: the serving thread's are odd, the main thread's even. */
 const HANDLES_PER_DAEMON = 2 ** 32;
 
@@ -68,7 +72,7 @@ export class DeviceSession {
       this.#notifier.push(`poll ${wake}`, notifyPoll(wake));
     });
     this.#tree = new Tree(machine, this.#listener(), incarnation * HANDLES_PER_DAEMON + 2);
-    this.#replier = new Replier({ fd, writer: new Writer(), traceFd, onBug });
+    this.#replier = new Replier({ io: openRawIo(), fd, writer: new Writer(), traceFd, onBug });
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#posted = new Int32Array(new SharedArrayBuffer(4));
@@ -100,7 +104,11 @@ export class DeviceSession {
         else if (message.kind === 'failed') reject(new Error(`the serving thread failed: ${message.stack}`));
         else this.#receive(message);
       });
-      const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, transferList: [port2] });
+      const worker = new Worker(new URL('./worker.js', import.meta.url), {
+        workerData,
+        transferList: [port2],
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      });
       worker.on('error', reject);
     });
     this.#pollers.wakeAll();
@@ -229,7 +237,15 @@ export class DeviceSession {
 const REAPPEAR_MS = TOMBSTONE_MS + 50;
 
 /** Changes that alter what a container's directories list or who owns them, without the kernel having asked for it there. */
-const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set(['start', 'phase', 'exit', 'error', 'want', 'attr']);
+const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
+  'start',
+  'phase',
+  'exit',
+  'error',
+  'want',
+  'attr',
+  'reveal',
+]);
 
 /** Operations that change something: a line each in the log. */
 const LOGGED: ReadonlySet<string> = new Set(['MKDIR', 'RMDIR', 'RENAME', 'RENAME2', 'WRITE', 'SETATTR']);

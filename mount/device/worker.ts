@@ -4,6 +4,7 @@ import { containerPath } from '../../src/cgroup/paths.ts';
 import { chainOf } from '../../src/container/container.ts';
 import { hide, Registry } from '../../src/container/registry.ts';
 import type { Serial } from '../../src/ids.ts';
+import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { fastTree } from '../../src/tree/fast-tree.ts';
 import { DEFER } from '../../src/tree/filesystem.ts';
 import { View } from '../../src/tree/view.ts';
@@ -51,7 +52,8 @@ const tree = fastTree({
 
 const requestBuffer = Buffer.alloc(REQUEST_BUFFER_BYTES);
 const reader = new Reader(requestBuffer);
-const replier = new Replier({ fd: data.fd, writer: new Writer(), traceFd: data.traceFd, onBug: reportBug });
+const io = openRawIo();
+const replier = new Replier({ io, fd: data.fd, writer: new Writer(), traceFd: data.traceFd, onBug: reportBug });
 const inFlight = new InFlight(data.inFlightFd);
 let keepsInFlight = data.negotiated?.flags.includes('HAS_RESEND') === false;
 let applied = 0;
@@ -60,7 +62,7 @@ try {
   if (data.negotiated?.flags.includes('HAS_RESEND')) writeSync(data.fd, notifyResend());
   if (keepsInFlight) answerUnanswered();
   let length: number | undefined;
-  while ((length = readRequest(data.fd, requestBuffer)) !== undefined) serve(length);
+  while ((length = readRequest(io, data.fd, requestBuffer)) !== undefined) serve(length);
   post({ kind: 'end' });
 } catch (error) {
   post({ kind: 'failed', stack: stackOf(error) });

@@ -38,3 +38,10 @@ export async function run(
 function firstLine(text: string): string | undefined {
   return text.split('\n').find((line) => line.trim() !== '');
 }
+
+/** What went wrong, in one line; also where cleaning up failed after it (SuppressedError). */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('suppressed' in error && 'error' in error) return `${reasonOf(error.suppressed)}; then ${reasonOf(error.error)}`;
+  return firstLine(error.message) ?? error.name;
+}

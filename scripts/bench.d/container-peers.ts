@@ -8,6 +8,9 @@ const SHORT_MS = 20_000;
 const SIGTERM = 15;
 const SIGKILL = 9;
 
+/** Containers in a row of one contender before it is the next one's turn. */
+export const BATCH = 4;
+
 /** What makes a container beside us. One more peer is one more row of `containerPeers`. */
 export interface ContainerPeer {
   readonly name: string;
@@ -21,6 +24,8 @@ export interface ContainerPeer {
   readonly forInformation?: true;
   readonly note: string;
   readonly prepare?: () => Promise<void>;
+  /** Commands that end what a failed round may have left. */
+  readonly leftovers?: readonly (readonly string[])[];
 }
 
 /** Where peers keep what they need: below the run's own directory. */
@@ -46,6 +51,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
   const lxcName = ['-P', lxcDir, '-n', 'bench@'];
   const lxcStart = [...lxcName, '-f', lxcConfig, '--', '/payload'];
   const lxcStop = ['--stop', 'lxc-stop', ...lxcName, '-k'];
+  const lxcLeftovers = NUMBERS.map((number) => ['lxc-stop', '-P', lxcDir, '-k', '-n', `bench${number}`]);
   const prepareLxc = async () => {
     await mkdir(lxcDir, { recursive: true });
     writeFileSync(lxcConfig, LXC_CONFIG.replace('ROOTFS', rootfs));
@@ -80,6 +86,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
       steps: ['--run', 'lxc-execute', ...lxcStart, ...lxcStop],
       signal: SIGKILL,
       prepare: prepareLxc,
+      leftovers: lxcLeftovers,
       note: 'no net; killed by lxc-stop -k',
     },
     {
@@ -88,6 +95,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
       steps: ['--start', 'lxc-execute', '-d', ...lxcStart, ...lxcStop],
       signal: SIGKILL,
       prepare: prepareLxc,
+      leftovers: lxcLeftovers,
       note: 'the same, in the background',
     },
     {
@@ -96,6 +104,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
       steps: ['--start', 'lxc-start', '-d', ...lxcStart, ...lxcStop],
       signal: SIGKILL,
       prepare: prepareLxc,
+      leftovers: lxcLeftovers,
       note: 'no net; killed by lxc-stop -k',
     },
     {
@@ -104,6 +113,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
       steps: ['--start', ...runc, 'run', '-d', '-b', bundle, 'bench@', '--stop', ...runc, 'delete', '-f', 'bench@'],
       signal: SIGKILL,
       prepare: () => makeBundle(bundle, rootfs),
+      leftovers: NUMBERS.map((number) => [...runc, 'delete', '-f', `bench${number}`]),
       note: 'its own spec, no net; delete -f',
     },
     {
@@ -114,6 +124,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
         ...['--rootfs', rootfs, '/payload', '--stop', ...podman, 'rm', '-f', '-t', '0', 'bench@'],
       ],
       signal: SIGKILL,
+      leftovers: [[...podman, 'rm', '-a', '-f', '-t', '0']],
       note: 'with runc, no net; rm -f -t 0',
     },
     {
@@ -139,6 +150,9 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
     },
   ];
 }
+
+/** Of the containers of one batch. */
+const NUMBERS = [...Array(BATCH).keys()];
 
 /** Its own choice of limits needs CAP_SYS_RESOURCE, which not every machine gives. */
 const PODMAN_ULIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'];

@@ -74,9 +74,3 @@ export function timing(timings: Timings, label: string): Timing {
   if (!found) throw new Error(`no timing of ${label}`);
   return found;
 }
-
-/** ns of one operation, all of the batch counted: what is answered after the call returned, too. */
-export function perOperationNs(timings: Timings, label: string): number {
-  const { totalNs, count } = timing(timings, label);
-  return totalNs / count;
-}

@@ -17,6 +17,8 @@ export interface Machine {
   readonly nsdir: string;
   /** Average of the last minute: others' work disturbs. */
   readonly loadBefore: number;
+  /** Priority of everything measured, ours and the peers: 0 unless the bench was run otherwise (nice(1)). */
+  readonly nice: number;
 }
 
 export async function describeMachine(): Promise<Machine> {
@@ -33,6 +35,7 @@ export async function describeMachine(): Promise<Machine> {
     node: process.version,
     nsdir: `${version} (${await commit()})`,
     loadBefore: os.loadavg()[0] ?? 0,
+    nice: os.getPriority(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { reasonOf } from './command.ts';
 import type { Bench, Group } from './group.ts';
 import { GROUPS } from './groups/table.ts';
 import { buildHelpers } from './helpers.ts';
@@ -79,7 +80,7 @@ async function measure(group: Group, bench: Bench): Promise<Row[]> {
       process.stderr.write(`  ${what}: ${values}  ${verdictOf(row)}\n`);
     }
   } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error);
+    const failure = reasonOf(error);
     rows.push({ what: `the rest of: ${group.title}`, unit: 'ms', failure });
     process.stderr.write(`  failed: ${error instanceof Error ? (error.stack ?? failure) : failure}\n`);
   }

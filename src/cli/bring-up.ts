@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { once } from 'node:events';
-import { exitStatus } from '../../mount/device/child.ts';
+import { exitStatus, runBounded } from '../../mount/device/child.ts';
 import { clearAway, healthOf, isOurs, mountsAt } from '../../mount/device/mountpoint.ts';
 import { type Instance, runFiles } from '../instance.ts';
 import { Failure } from './command.ts';
@@ -10,6 +10,8 @@ import { superviseScript } from './package.ts';
 
 /** What a daemon may need until its mount answers, reading a large journal included. */
 const START_TIMEOUT_MS = 15_000;
+
+const MKDIR_TIMEOUT_MS = 5_000;
 
 const LOG_TAIL_LINES = 12;
 const LOG_TAIL_BYTES = 8192;
@@ -63,7 +65,9 @@ export async function superviseInForeground(
 /** Makes what the supervisor needs: the run directory, the mount point if it is not there. */
 export async function makeDirectories(instance: Instance): Promise<void> {
   await mkdir(instance.runDir, { recursive: true, mode: 0o700 });
-  await mkdir(instance.mountPoint, { recursive: true, mode: 0o755 });
+  // Not by Node, whose recursive mkdir never ends in a file system that refuses with ENOENT, as /proc does.
+  const { status, stderr } = await runBounded('mkdir', ['-p', '--', instance.mountPoint], MKDIR_TIMEOUT_MS);
+  if (status !== 0) throw new Failure(`${instance.mountPoint} cannot be made: ${stderr}`);
 }
 
 function superviseArguments(instance: Instance, daemonOptions: readonly string[]): string[] {

@@ -53,6 +53,8 @@ export type Change =
   | { readonly op: 'exit'; readonly serial: Serial; readonly status?: number; readonly at: Timespec }
   | { readonly op: 'clear'; readonly serial: Serial; readonly what: 'exit' | 'error' }
   | { readonly op: 'error'; readonly serial: Serial; readonly text: string; readonly at: Timespec }
+  /** What was unlinked is not being removed after all: somebody creates control entries. */
+  | { readonly op: 'reveal'; readonly serial: Serial }
   /** Only in a rewritten journal: serials below this one were given. */
   | { readonly op: 'next'; readonly serial: Serial };
 

@@ -20,7 +20,7 @@ export interface Container {
   readonly serial: Serial;
   parent: Container | undefined;
   name: string;
-  readonly children: Map<string, Container>;
+  children: ReadonlyMap<string, Container>;
   /** Counts the changes of `children`. */
   version: number;
   /** Permission bits, with set-gid and sticky, without the type. */

@@ -147,9 +147,8 @@ function format({ at, names, event, detail }: EventRecord, reader: Serial, depth
   return `${[time, event, path, ...more].join('\t')}\n`;
 }
 
-/** A place as who reads in the container of `reader` may know it: of a place outside, the last name only. */
+/** A place as who reads in the container of `reader` may know it: of its own and of places outside, the last name only. */
 function pathFor(reader: Serial, { serials, names }: Whereabouts): string {
-  const depth = reader === 0 ? 0 : serials.indexOf(reader) + 1;
-  if (reader === 0 || depth > 0) return names.slice(depth).join('/') || '.';
-  return names.at(-1) ?? '.';
+  const isInside = serials.slice(0, -1).includes(reader);
+  return reader === 0 ? names.join('/') : names.slice(isInside ? serials.indexOf(reader) + 1 : -1).join('/');
 }

@@ -1,4 +1,4 @@
-import { watch, type FSWatcher } from 'node:fs';
+import { watch } from 'node:fs';
 import { isPopulated } from '../cgroup/cgroup.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
@@ -44,7 +44,10 @@ export async function settle(machine: Machine, container: Container): Promise<vo
 /** What is in the way of it, another verb or a full disk, is gone some day. */
 const SETTLE_AGAIN_MS = 1000;
 
-const watchers = new WeakMap<Container, FSWatcher>();
+/** How often to look where the kernel does not tell: it lets nobody watch any more (`fs.inotify.max_user_watches`). */
+const LOOK_EVERY_MS = 1000;
+
+const watchers = new WeakMap<Container, { close(): void }>();
 
 /** The kernel modifies `cgroup.events` when the last process is gone (cgroup-v2.rst, "[Un]populated Notification"). */
 export function watchUntilEmpty(machine: Machine, container: Container): void {
@@ -60,8 +63,14 @@ export function watchUntilEmpty(machine: Machine, container: Container): void {
     const watcher = watch(`${leaf}/cgroup.events`, { persistent: false }, settleOnce);
     watcher.on('error', settleOnce);
     watchers.set(container, watcher);
-    settleOnce();
   } catch (cause) {
-    machine.log.warn({ container: container.serial, err: cause }, 'cannot watch for the end of a container');
+    machine.log.warn({ container: container.serial, err: cause }, 'cannot watch for the end of a container; looking');
+    const timer = setInterval(settleOnce, LOOK_EVERY_MS).unref();
+    watchers.set(container, {
+      close: () => {
+        clearInterval(timer);
+      },
+    });
   }
+  settleOnce();
 }

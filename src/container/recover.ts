@@ -125,12 +125,13 @@ async function finishMove(machine: Machine, container: Container): Promise<void>
 /** A container whose making was torn off the journal's end lives on under a name that says so. */
 function recoverName(machine: Machine, serial: Serial, directory: string): void {
   const { store, log } = machine;
-  const name = `recovered-${serial}`;
-  log.warn({ container: serial, name }, 'the journal does not know this container');
   const { root } = store.registry;
   // Outermost first, so the one around it is known by now.
   const [around = ''] = directory.split('/').slice(-2);
   const parent = /^[1-9][0-9]*$/.test(around) ? (store.registry.get(checkedSerial(Number(around))) ?? root) : root;
+  let name = `recovered-${serial}`;
+  while (parent.children.has(name)) name += '+';
+  log.warn({ container: serial, name }, 'the journal does not know this container');
   store.commit([{ op: 'make', serial, parent: parent.serial, name, mode: 0o700, uid: 0, gid: 0, at: now() }]);
 }
 

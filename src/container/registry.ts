@@ -67,7 +67,7 @@ export class Registry {
     const made = fresh(change.serial, parent, change.name, change.mode, change.uid, change.gid, change.at);
     this.#bySerial.set(change.serial, made);
     this.#next = Math.max(this.#next, change.serial + 1);
-    parent.children.set(change.name, made);
+    ownChildren(parent).set(change.name, made);
     touch(parent, change.at);
   }
 
@@ -119,6 +119,9 @@ export class Registry {
         container.error = change.text;
         keepHidden(container);
         return;
+      case 'reveal':
+        container.hidden = 0;
+        return;
       default:
         assertNever(change);
     }
@@ -128,7 +131,7 @@ export class Registry {
     const parent = this.#bySerial.get(change.parent);
     const from = container.parent;
     if (!parent || !from) return;
-    from.children.delete(container.name);
+    ownChildren(from).delete(container.name);
     touch(from, change.at);
     attach(container, parent, change.name, change.at);
   }
@@ -146,12 +149,12 @@ export class Registry {
     for (const inner of subtree(container)) this.#bySerial.delete(inner.serial);
     const { parent } = container;
     if (!parent) return;
-    parent.children.delete(container.name);
+    ownChildren(parent).delete(container.name);
     touch(parent, at);
   }
 }
 
-/** The entries of `bits` do not resolve until {@link TOMBSTONE_MS} after `atMs`, or until the container starts. */
+/** The entries of `bits` do not resolve until {@link TOMBSTONE_MS} after `atMs`, or until the container starts or is written to. */
 export function hide(container: Container, bits: number, atMs: number): void {
   container.hidden = hiddenNow(container, atMs) | bits;
   container.hiddenAt = atMs;
@@ -167,12 +170,21 @@ function keepHidden(container: Container): void {
   if (container.hidden !== 0) container.hidden = ALL_ENTRIES;
 }
 
+/** Most containers have none: they share one empty map. */
+const NO_CHILDREN: ReadonlyMap<string, Container> = new Map();
+
+/** The children's map to be changed. */
+function ownChildren(container: Container): Map<string, Container> {
+  if (container.children === NO_CHILDREN) container.children = new Map();
+  return container.children as Map<string, Container>;
+}
+
 function attach(container: Container, parent: Container, name: string, at: Timespec): void {
   container.parent = parent;
   container.name = name;
   container.moving = false;
   container.ctime = at;
-  parent.children.set(name, container);
+  ownChildren(parent).set(name, container);
   touch(parent, at);
 }
 
@@ -195,7 +207,7 @@ function fresh(
     serial,
     parent,
     name,
-    children: new Map(),
+    children: NO_CHILDREN,
     version: 0,
     mode,
     uid,

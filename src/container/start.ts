@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { createCgroup, isPopulated } from '../cgroup/cgroup.ts';
 import { enableControllers } from '../cgroup/controllers.ts';
 import { kill } from '../cgroup/kill.ts';
@@ -81,8 +82,11 @@ async function startLocked(
 ): Promise<void> {
   const { instance, store, events, launcher } = machine;
   const outer = nearestRunning(container);
+  const { initSocket, output } = stateFiles(instance, container.serial);
   const begun = now();
   try {
+    // Of a container that had this number before the machine was booted: the state directory outlives the run directory.
+    if (container.phase === 'declared') rmSync(output, { force: true });
     await prepareCgroups(machine, container, signal);
     const init = await launcher.start(
       {
@@ -95,7 +99,7 @@ async function startLocked(
         mountPoint: instance.mountPoint,
         path: relativePath(container, outer),
         inode: machine.inodeOf(container),
-        initSocket: stateFiles(instance, container.serial).initSocket,
+        initSocket,
       },
       signal,
     );

@@ -1,8 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type * as Koffi from 'koffi';
 import { type Errno, errnoName, FsError, systemErrno } from '../errno.ts';
 import type { Kernel } from './kernel.ts';
+import { loadKoffi } from './load-koffi.ts';
 
 /** System call numbers; the same on x86-64 and arm64 (asm-generic/unistd.h: all calls since Linux 5.1). */
 const SYS_PIDFD_SEND_SIGNAL = 424;
@@ -61,7 +60,7 @@ function libc(): Libc {
 }
 
 function load(): Libc {
-  const koffi = requireKoffi();
+  const koffi = loadKoffi();
   // The C library this program is linked with, whichever it is. Both functions are variadic; on the supported machines
   // integer arguments are passed the same way as if they were not.
   const self = koffi.load(null);
@@ -72,14 +71,6 @@ function load(): Libc {
     syscall: (...args) => withErrno(syscall(...args)),
     ioctl: (...args) => withErrno(ioctl(...args)),
   };
-}
-
-function requireKoffi(): typeof Koffi {
-  try {
-    return createRequire(import.meta.url)('koffi') as typeof Koffi;
-  } catch (cause) {
-    throw new FsError('ENOSYS', 'Cannot load koffi, which makes system calls; install nsdir anew (npm ci)', { cause });
-  }
 }
 
 function checked({ result, errno }: Outcome, action: string): number {

@@ -29,6 +29,7 @@ const HANDLES_LIMIT = 65_536;
  */
 export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOptions): FastFilesystem {
   const texts = new Map<number, { readonly id: NodeId; readonly bytes: Uint8Array }>();
+  const bytesOf = encoder();
   const ownPidNamespace = readlinkSync('/proc/self/ns/pid');
   let nextHandle = firstHandle;
 
@@ -38,7 +39,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     if (!view.resolves(container, control) || texts.size >= HANDLES_LIMIT) return DEFER;
     const handle = nextHandle;
     nextHandle += 2;
-    texts.set(handle, { id, bytes: Buffer.from(control.text(container)) });
+    texts.set(handle, { id, bytes: bytesOf(control.text(container)) });
     return { handle, noFlush: true };
   };
 
@@ -71,6 +72,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     read: (_request, _id, handle, offset, size) => {
       const text = texts.get(handle);
       if (!text) return DEFER;
+      if (offset === 0 && size >= text.bytes.length) return text.bytes;
       return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
     },
     flush: () => undefined,
@@ -112,6 +114,22 @@ function initTarget({ container, control }: Node, { caller }: Request, ownPidNam
     return DEFER;
   }
   return `/proc/${container.init.pid}${control.below}`;
+}
+
+/** Texts whose bytes are remembered: there are few, most are states. */
+const REMEMBERED_TEXTS = 64;
+
+/** UTF-8 of a text; the same bytes for the same text, never to be changed. */
+function encoder(): (text: string) => Uint8Array {
+  const known = new Map<string, Uint8Array>();
+  return (text) => {
+    const found = known.get(text);
+    if (found) return found;
+    const bytes = new TextEncoder().encode(text);
+    if (known.size >= REMEMBERED_TEXTS) known.clear();
+    known.set(text, bytes);
+    return bytes;
+  };
 }
 
 /** An entry whose unlinking means no more than that it is not listed for a while. */

@@ -197,6 +197,7 @@ export class Tree implements Filesystem {
     const type = mode & S_IFMT;
     if (!control || (type !== S_IFREG && type !== 0)) return this.#refuseOther(parent, name);
     requireOwner(request, container, name);
+    if (container.hidden !== 0) this.#machine.store.commit([{ op: 'reveal', serial: container.serial }]);
     if (withinNs) wish(this.#machine, container, request, name, true);
     else if ((control.mode(container) & S_IFMT) !== S_IFREG) return this.#refuseOther(parent, name);
     return { container, control };

@@ -59,8 +59,11 @@ it.each([...TOOLS.entries()])('is copied whole, without a warning, by way %i: %s
   expect(await tree.ok(`cut -d ' ' -f 1-3 ${out}/web/.nsproxy`)).toBe(await tree.ok(`cut -d ' ' -f 1-3 web/.nsproxy`));
 });
 
-it.each(['tar xpf', 'bsdtar xpf', 'busybox tar xpf'])('keeps mode, owner and time of a container through %s', async (extract) => {
-  const out = disk.at(extract.replaceAll(' ', ''));
-  await tree.ok(`mkdir ${out} && tar cf - idle | (cd ${out} && ${extract} -)`);
-  expect(await tree.ok(`stat -c '%a %u %g %Y' ${out}/idle`)).toBe('750 1 2 1000000000');
-});
+it.each(['tar xpf', 'bsdtar xpf', 'busybox tar xpf'])(
+  'keeps mode, owner and time of a container through %s',
+  async (extract) => {
+    const out = disk.at(extract.replaceAll(' ', ''));
+    await tree.ok(`mkdir ${out} && tar cf - idle | (cd ${out} && ${extract} -)`);
+    expect(await tree.ok(`stat -c '%a %u %g %Y' ${out}/idle`)).toBe('750 1 2 1000000000');
+  },
+);

@@ -11,7 +11,10 @@ function asMember(script: string): Promise<Outcome> {
 }
 
 it('lets an owner give a container to a group he is in, and to no other', async () => {
-  expect(await asMember('mkdir ours && chgrp 2000 ours && stat -c %g ours')).toMatchObject({ status: 0, stdout: '2000' });
+  expect(await asMember('mkdir ours && chgrp 2000 ours && stat -c %g ours')).toMatchObject({
+    status: 0,
+    stdout: '2000',
+  });
   const refused = await asMember('chgrp 3000 ours');
   expect(refused.status).toBe(1);
   expect(refused.stderr).toContain('Operation not permitted');

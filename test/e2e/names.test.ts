@@ -6,16 +6,33 @@ afterAll(() => tree[Symbol.asyncDispose]());
 
 const LONGEST = ['x'.repeat(255), '語'.repeat(85)];
 const TOO_LONG = ['x'.repeat(256), `${'語'.repeat(85)}x`];
-const GOOD = ['web', '-rf', 'a b', ' ', "it's", '"', '\\', '*', '$HOME', 'naïve', '🐋', 'e\u0301', 'é', '~', 'CON', '0'];
+const GOOD = [
+  'web',
+  '-rf',
+  'a b',
+  ' ',
+  "it's",
+  '"',
+  '\\',
+  '*',
+  '$HOME',
+  'naïve',
+  '🐋',
+  'e\u0301',
+  'é',
+  '~',
+  'CON',
+  '0',
+];
 /** As printf(1) has them. */
 const BAD = ['.web', '...', '.state2', 'new\\nline', '\\033[31m', '\\177', '\\302\\205', '\\377', 'half\\303', '\\t'];
 
 it('takes any name that can be shown, and shows it as it is', async () => {
   await tree.ok('mkdir good');
   for (const name of [...GOOD, ...LONGEST]) {
-    expect(await tree.ok('mkdir -- "$NAME" && ls -N && rmdir -- "$NAME"', { cwd: `${tree.dir}/good`, env: { NAME: name } })).toBe(
-      name,
-    );
+    expect(
+      await tree.ok('mkdir -- "$NAME" && ls -N && rmdir -- "$NAME"', { cwd: `${tree.dir}/good`, env: { NAME: name } }),
+    ).toBe(name);
   }
 });
 
@@ -40,6 +57,6 @@ it.each(TOO_LONG)('says that a name of more than 255 bytes is too long, whatever
 });
 
 it('keeps names that look alike apart', async () => {
-  await tree.ok("mkdir twins && cd twins && mkdir é e\u0301 E A a && rmdir E a");
+  await tree.ok('mkdir twins && cd twins && mkdir é e\u0301 E A a && rmdir E a');
   expect((await tree.ok('ls -N twins')).split('\n').sort()).toEqual(['A', 'e\u0301', 'é'].sort());
 });

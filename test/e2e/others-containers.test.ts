@@ -37,7 +37,9 @@ it.each([
   expect(status).not.toBe(0);
   expect(stderr).toMatch(/Permission denied|Operation not permitted|cannot create/i);
   expect(inits.map(isAlive)).toEqual([true, true]);
-  expect(await tree.ok('sleep 0.05; cat web/.state; stat -c "%u %a" web; ls')).toMatch(/^running\n0 755\nopen(\ntaker)?\nweb$/);
+  expect(await tree.ok('sleep 0.05; cat web/.state; stat -c "%u %a" web; ls')).toMatch(
+    /^running\n0 755\nopen(\ntaker)?\nweb$/,
+  );
 });
 
 it('lets everybody look', async () => {

@@ -14,7 +14,7 @@ it('makes, starts and runs; the container stops with the command, and .exit keep
 it('runs a command in a running container, which goes on', async () => {
   await using tree = await mounted();
   await detached(tree, 'web', ['sleep', '1000']);
-  expect(await okInside(tree, 'web', 'hostname; ls -d /proc/[0-9]* | wc -l')).toBe('web\n5');
+  expect(await okInside(tree, 'web', 'hostname; set -- /proc/[0-9]*; echo $#')).toBe('web\n3');
   expect(await tree.ok('cat web/.state && wc -l < web/.procs')).toBe('running\n2');
 });
 
@@ -29,17 +29,20 @@ it('ends every other command with the main one', async () => {
 
 it('ends with the main command also what that left behind', async () => {
   await using tree = await mounted();
-  expect(await inside(tree, 'web', '(setsid sleep 1000 &); (sh -c "sleep 1000 & :" &); sleep 0.2')).toMatchObject({ status: 0 });
+  const script = '(setsid sleep 1000 &); (sh -c "sleep 1000 & :" &); sleep 0.2';
+  expect(await inside(tree, 'web', script)).toMatchObject({ status: 0 });
   await nothingLeft(tree);
   expect(await tree.ok('cat web/.state')).toBe('stopped');
 });
 
-it('ends them also without a pid namespace', async () => {
+it('runs on behind its init where that has no pid namespace and left processes, and stops with the last of them', async () => {
   await using tree = await mounted();
-  const script = '(setsid sleep 1000 &); sleep 0.2';
-  expect(await tree.nsdir('run', '--ns', 'mnt,uts', 'web', '--', 'sh', '-c', script)).toMatchObject({ status: 0 });
+  await detached(tree, 'web', ['sh', '-c', '(setsid sleep 1 &); sleep 0.2; exit 6'], '--ns', 'mnt,uts');
+  await eventually(async () => (await tree.ok('cat web/.exit')) === '6', 'its init has ended');
+  expect(await tree.ok('cat web/.state && wc -l < web/.procs && ls -A web')).toMatch(/^running\n1\n(?![^]*\.init)/);
+  await eventually(async () => (await tree.ok('cat web/.state')) === 'stopped', 'the last one has ended');
+  expect(await tree.ok('cat web/.exit')).toBe('6');
   await nothingLeft(tree);
-  expect(await tree.ok('cat web/.state')).toBe('stopped');
 });
 
 it('takes in the orphans of a running container, and reaps them', async () => {
@@ -47,7 +50,7 @@ it('takes in the orphans of a running container, and reaps them', async () => {
   await tree.ok('mkdir web && echo running > web/.state');
   await okInside(tree, 'web', 'for i in 1 2 3 4 5; do (sleep 0.1 &); done');
   await detached(tree, 'web', workload('orphans'));
-  await eventually(() => processesOf(tree).length === 5, 'init, the command and three orphans are left');
+  await eventually(() => processesOf(tree).length === 6, 'init, the command and four orphans are left');
   expect(await okInside(tree, 'web', 'grep -c "^PPid:[[:space:]]1$" /proc/[0-9]*/status | grep -c ":1$"')).toBe('4');
 });
 

@@ -4,7 +4,15 @@ import { mounted } from '../support/mounted.ts';
 
 it('gives with --net a network that has only its own loopback interface, and that is up', async () => {
   await using tree = await mounted();
-  const { stdout } = await tree.nsdir('run', '--net', 'web', '--', 'sh', '-c', 'ls /sys/class/net; cat /sys/class/net/lo/flags');
+  const { stdout } = await tree.nsdir(
+    'run',
+    '--net',
+    'web',
+    '--',
+    'sh',
+    '-c',
+    'ls /sys/class/net; cat /sys/class/net/lo/flags',
+  );
   const [name, flags] = stdout.split('\n');
   expect(name).toBe('lo');
   expect(Number(flags) & 1).toBe(1); // IFF_UP, netdevice(7)

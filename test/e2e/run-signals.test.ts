@@ -1,18 +1,13 @@
 import { expect, it } from 'vitest';
-import { attached, scratch } from '../support/containers.ts';
-import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { attached, procsOf, scratch } from '../support/containers.ts';
+import { eventually, mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
-
-async function noting(tree: Mounted, file: string, read: () => string) {
-  const run = attached(tree, 'web', workload('note-signals', file));
-  await eventually(() => read() === 'ready\n', 'the command waits for signals');
-  return run;
-}
 
 it.each(['HUP', 'INT', 'TERM', 'USR1', 'USR2'] as const)('passes SIG%s on to the command', async (name) => {
   await using tree = await mounted();
   using files = scratch();
-  const run = await noting(tree, files.at('signals'), () => files.read('signals'));
+  const run = attached(tree, 'web', workload('note-signals', files.at('signals')));
+  await eventually(() => files.read('signals') === 'ready\n', 'the command waits for signals');
   run.kill(`SIG${name}`);
   await eventually(() => files.read('signals') === `ready\n${name}\n`, `SIG${name} arrived, once`);
   run.kill('SIGQUIT');
@@ -22,11 +17,8 @@ it.each(['HUP', 'INT', 'TERM', 'USR1', 'USR2'] as const)('passes SIG%s on to the
 
 it('exits with 128+n when the signal that it passed on ends the command', async () => {
   await using tree = await mounted();
-  const run = attached(tree, 'web', ['sh', '-c', 'echo ready; exec sleep 1000']);
-  for await (const line of run.iterable()) {
-    expect(line).toBe('ready');
-    break;
-  }
+  const run = attached(tree, 'web', ['sleep', '1000']);
+  await eventually(async () => (await procsOf(tree, 'web')).length === 2, 'it runs');
   run.kill('SIGTERM');
   expect((await run).exitCode).toBe(128 + 15);
 });
@@ -34,7 +26,7 @@ it('exits with 128+n when the signal that it passed on ends the command', async 
 it('exits with 137 when the container is killed', async () => {
   await using tree = await mounted();
   const run = attached(tree, 'web', ['sleep', '1000']);
-  await eventually(async () => (await tree.sh('cat web/.procs')).stdout.split('\n').length === 2, 'it runs');
+  await eventually(async () => (await procsOf(tree, 'web')).length === 2, 'it runs');
   await tree.ok('rm -rf web');
   expect((await run).exitCode).toBe(128 + 9);
 });

@@ -20,7 +20,10 @@ it('gives it our environment, and our working directory if the container has it'
   const options = { cwd: '/etc', env: { COLOUR: 'blue', NSDIR_MOUNT: tree.dir } };
   const run = `${process.execPath} ${NSDIR} run web -- `;
   expect(await tree.ok(`${run} sh -c 'echo $COLOUR $container; pwd'`, options)).toBe('blue nsdir\n/etc');
-  const elsewhere = await tree.ok(`mkdir -p /run/${tree.instance.id} && cd /run/${tree.instance.id} && ${run} pwd; rmdir /run/${tree.instance.id}`, options);
+  const elsewhere = await tree.ok(
+    `mkdir -p /run/${tree.instance.id} && cd /run/${tree.instance.id} && ${run} pwd; rmdir /run/${tree.instance.id}`,
+    options,
+  );
   expect(elsewhere).toBe('/');
 });
 

@@ -2,14 +2,14 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { cgroupsOf, processesOf } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 
 /** What a refused start leaves: the container as it was, the reason, no process, no cgroup. */
 async function expectNothing(tree: Mounted, name: string, reason: RegExp): Promise<void> {
   expect(await tree.ok(`cat ${name}/.error`)).toMatch(reason);
   expect(await tree.sh(`cat ${name}/.state`)).toMatchObject({ status: 1 });
   expect(await tree.ok(`ls -A ${name}`)).toBe('.error');
-  expect(processesOf(tree)).toEqual([]);
+  await eventually(() => processesOf(tree).length === 0, 'no process and no zombie is left');
   expect(cgroupsOf(tree)).toEqual([]);
 }
 
@@ -53,7 +53,7 @@ it('leaves nothing of a nested start that fails, and what is around it runs on',
   } finally {
     renameSync(`${stateDir}.away`, stateDir);
   }
-  expect(processesOf(tree)).toEqual(processes);
+  await eventually(() => processesOf(tree).length === processes.length, 'no process and no zombie is left');
   expect(cgroupsOf(tree)).toEqual(cgroups);
   expect(await tree.ok('cat web/.state; ls -A web/job')).toBe('running\n.error');
 });

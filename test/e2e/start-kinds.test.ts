@@ -18,7 +18,9 @@ it('gives a network as well to a container whose .ns/net was created before the 
 
 it('lets a wish be taken back', async () => {
   await using tree = await mounted();
-  await tree.ok('mkdir web web/.ns && touch web/.ns/net && rm web/.ns/net && rmdir web/.ns && echo running > web/.state');
+  await tree.ok(
+    'mkdir web web/.ns && touch web/.ns/net && rm web/.ns/net && rmdir web/.ns && echo running > web/.state',
+  );
   expect(await ownKinds(tree, 'web')).toEqual(['mnt', 'uts', 'ipc', 'pid', 'cgroup']);
 });
 
@@ -30,7 +32,9 @@ it('removes with one rm -rf a container that only has wishes', async () => {
 it('takes the kinds behind "running": +KIND besides the usual ones, a list exactly', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir a b c d');
-  await tree.ok("echo 'running +net' > a/.state && echo 'running mnt,uts' > b/.state && echo 'running +net,time' > c/.state");
+  await tree.ok(
+    "echo 'running +net' > a/.state && echo 'running mnt,uts' > b/.state && echo 'running +net,time' > c/.state",
+  );
   await tree.ok("echo 'running pid' > d/.state");
   expect(await ownKinds(tree, 'a')).toEqual(['mnt', 'uts', 'ipc', 'net', 'pid', 'cgroup']);
   expect(await ownKinds(tree, 'b')).toEqual(['mnt', 'uts']);

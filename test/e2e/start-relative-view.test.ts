@@ -38,7 +38,11 @@ it('has no way up: .. of its directory is the directory it is mounted in', async
 it('finds no way up in the descriptors, working directories and roots of its processes', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web other-container');
-  const seen = await inside(tree, 'web', 'for at in /proc/[0-9]*/fd/* /proc/[0-9]*/cwd /proc/[0-9]*/root; do ls $at/.. $at/../..; done');
+  const seen = await inside(
+    tree,
+    'web',
+    'for at in /proc/[0-9]*/fd/* /proc/[0-9]*/cwd /proc/[0-9]*/root; do ls $at/.. $at/../..; done',
+  );
   expect(seen.stdout).not.toContain('other-container');
 });
 

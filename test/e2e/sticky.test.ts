@@ -8,7 +8,14 @@ it('lets every user keep containers in a sticky directory, as in /tmp', async ()
   expect(await tree.ok('stat -c %a .')).toBe('1777');
   expect(await tree.as(1001, 'mkdir mine mine/job')).toMatchObject({ status: 0 });
 
-  const attempts = ['rmdir mine', 'mv mine taken', 'mv mine ../taken', 'mkdir mine/more', 'rmdir mine/job', 'rm -rf mine'];
+  const attempts = [
+    'rmdir mine',
+    'mv mine taken',
+    'mv mine ../taken',
+    'mkdir mine/more',
+    'rmdir mine/job',
+    'rm -rf mine',
+  ];
   for (const attempt of attempts) {
     const { status, stderr } = await tree.as(1002, attempt);
     expect(status, attempt).not.toBe(0);

@@ -22,7 +22,13 @@ it('tells of the last change of a directory, and of nothing else, by its mtime',
   for (const change of changes) {
     expect(await tree.ok(`touch -d @1 p; ${change}; stat -c %Y p`), change).not.toBe('1');
   }
-  const others = ['mkdir p/d; touch -d @1 p; mkdir p/d/e', 'chmod 700 p', 'chmod 700 p/d', 'ls -lR p >&2', 'mv p q; mv q p'];
+  const others = [
+    'mkdir p/d; touch -d @1 p; mkdir p/d/e',
+    'chmod 700 p',
+    'chmod 700 p/d',
+    'ls -lR p >&2',
+    'mv p q; mv q p',
+  ];
   for (const other of others) {
     expect(await tree.ok(`touch -d @1 p; ${other}; stat -c %Y p`), other).toBe('1');
   }

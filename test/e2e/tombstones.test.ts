@@ -26,8 +26,11 @@ it('hides a control entry that was unlinked, without any other effect, and shows
   expect(await tree.ok('cat web/.state; readlink web/.init')).toBe(`running\n/proc/${init}`);
 });
 
-it('takes a command by the name of an entry that is hidden', async () => {
+it('shows all of them at once when somebody creates one, and does as it is told', async () => {
   await using tree = await mounted();
-  await tree.ok('mkdir web && echo running > web/.state && rm web/.state && echo frozen > web/.state');
-  await eventually(async () => (await tree.sh('cat web/.state')).stdout === 'frozen', 'it says so again');
+  await tree.ok('mkdir web && echo running > web/.state');
+  const listed = await tree.ok('ls -A web');
+  await tree.ok('rm web/.state web/.init; ls -A web; echo frozen > web/.state');
+  expect(await tree.ok('ls -A web; cat web/.state')).toBe(`${listed}\nfrozen`);
+  expect((await tree.sh('rmdir web')).stderr).toContain('Directory not empty');
 });

@@ -7,7 +7,10 @@ it('is asked nothing by stat, ls -l and find over a thousand containers that wer
   using disk = scratch();
   const trace = disk.at('trace');
   await using tree = await mounted('--trace', trace);
-  const requests = () => readFileSync(trace, 'utf8').split('\n').filter((line) => line.startsWith('rx '));
+  const requests = () =>
+    readFileSync(trace, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('rx '));
   await tree.ok(`python3 -c "
 import os
 for i in range(1000): os.mkdir('c%d' % i)
@@ -20,6 +23,11 @@ for i in range(0, 1000, 10): os.mkdir('c%d/in' % i)"`);
     const before = requests().length;
     await tree.ok(look);
     // find wants to know the kind of file system, which the kernel keeps of none.
-    expect(requests().slice(before).filter((line) => !line.includes(' STATFS ')), look).toEqual([]);
+    expect(
+      requests()
+        .slice(before)
+        .filter((line) => !line.includes(' STATFS ')),
+      look,
+    ).toEqual([]);
   }
 });

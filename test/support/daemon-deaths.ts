@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { runFiles } from '../../src/instance.ts';
-import { eventually, isAlive, type Mounted } from './mounted.ts';
+import { detached, processesOf } from './containers.ts';
+import { eventually, isAlive, type Mounted, type Outcome } from './mounted.ts';
 
 /** What the clients of `clients.py` saw. */
 export interface Seen {
@@ -66,7 +67,29 @@ export async function serving(tree: Mounted): Promise<void> {
   await tree.ok('stat -f .');
 }
 
-/** SIGKILL to daemon and launcher, or to one process of another kind, by its pid file. */
+/** Runs `script`, and kills the daemon `afterMs` after it began; how it ended when the next daemon had served it. */
+export async function struck(tree: Mounted, script: string, afterMs: number): Promise<Outcome> {
+  const daemon = tree.daemonPid();
+  const child = execa('sh', ['-c', `echo begins; ${script}`], { cwd: tree.dir, reject: false, timeout: 30_000 });
+  child.stdout.once('data', () => setTimeout(() => process.kill(daemon, 'SIGKILL'), afterMs));
+  const { exitCode, stdout, stderr } = await child;
+  await serving(tree);
+  return { status: exitCode ?? 255, stdout: stdout.replace('begins', ''), stderr };
+}
+
+/** What a script ends with that says nothing and succeeds. */
+export const OK: Outcome = { status: 0, stdout: '', stderr: '' };
+
+/** Starts a container with so many processes that what is done with all of them takes a while. */
+export async function runMany(tree: Mounted, name: string): Promise<void> {
+  const script = `i=0; while [ $i -lt ${MANY} ]; do sleep 1000 & i=$((i+1)); done; wait`;
+  await detached(tree, name, ['sh', '-c', script]);
+  await eventually(() => processesOf(tree).length > MANY, 'all are running');
+}
+
+const MANY = 150;
+
+/** SIGKILL to the process that is the parent of all inits. */
 export function killLauncher({ instance }: Mounted): void {
   process.kill(Number(readFileSync(runFiles(instance).launcherPid, 'utf8')), 'SIGKILL');
 }

@@ -154,6 +154,13 @@ export class FakeMachine implements Machine, Disposable {
     this.#reap();
   }
 
+  /** The process is dead and gone, at a moment when there is no daemon to hear of it. */
+  killUnheard(pid: Pid): void {
+    this.cgroupfs.processes.delete(pid);
+    this.#bury(pid);
+    for (const [serial, init] of this.launcher.inits) if (init.pid === pid) this.launcher.inits.delete(serial);
+  }
+
   /** The names of events so far, each with the path it was about. */
   get happened(): string[] {
     const lines = this.events.textSince(this.store.registry.root.serial, 0).split('\n').slice(0, -1);
@@ -181,13 +188,17 @@ export class FakeMachine implements Machine, Disposable {
   #reap(): void {
     for (const pid of this.kernel.processes) {
       if (this.cgroupfs.processes.has(pid)) continue;
-      this.kernel.processes.delete(pid);
-      this.cgroupfs.volume.rmSync(`/proc/${pid}`, { recursive: true, force: true });
+      this.#bury(pid);
       for (const [serial, init] of this.launcher.inits) {
         if (init.pid !== pid) continue;
         this.launcher.inits.delete(serial);
         void initExited(this, serial, init.pid, KILLED);
       }
     }
+  }
+
+  #bury(pid: number): void {
+    this.kernel.processes.delete(pid);
+    this.cgroupfs.volume.rmSync(`/proc/${pid}`, { recursive: true, force: true });
   }
 }

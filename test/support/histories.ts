@@ -15,7 +15,7 @@ interface Step {
 }
 
 const OPS = ['make', 'make', 'make', 'make', 'move', 'exchange', 'drop', 'attr', 'want', 'start', 'start'] as const;
-const LATER_OPS = ['moving', 'phase', 'phase', 'exit', 'clear', 'error', 'next'] as const;
+const LATER_OPS = ['moving', 'phase', 'phase', 'exit', 'clear', 'error', 'reveal', 'next'] as const;
 
 const step: fc.Arbitrary<Step> = fc.record({
   op: fc.constantFrom(...OPS, ...LATER_OPS),
@@ -87,6 +87,8 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
       return [{ op, serial, what: flag ? 'exit' : 'error' }];
     case 'error':
       return [{ op, serial, text: `EBUSY: ${name}`, at }];
+    case 'reveal':
+      return [{ op, serial }];
     case 'next':
       return [{ op, serial: (registry.nextSerial + (b % 3)) as typeof serial }];
   }

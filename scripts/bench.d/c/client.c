@@ -12,74 +12,71 @@ static int dir;		/* of DIR */
 static const char *name; /* NAME, or a prefix of names */
 static int file;	/* O_PATH of NAME, for getattr */
 
-static const char *numbered(const char *prefix, long i)
+/* The names of the operation that comes next: made before its time begins. */
+static char this[256], renamed[256], state[300];
+
+static void make_names(const char *prefix, long i)
 {
-	static char text[2][256];
-	static int turn;
-	turn = !turn;
-	snprintf(text[turn], sizeof text[turn], "%s%ld", prefix, i);
-	return text[turn];
+	snprintf(this, sizeof this, "%s%ld", prefix, i);
+	snprintf(renamed, sizeof renamed, "renamed%ld", i);
+	snprintf(state, sizeof state, "%s/.state", this);
 }
 
 /* One GETATTR where attributes have no lifetime: the descriptor needs no lookup and is not open for the server. */
-static void one_getattr(long i)
+static void one_getattr(void)
 {
 	struct stat st;
-	(void)i;
 	if (fstatat(file, "", &st, AT_EMPTY_PATH))
 		err(1, "stat %s", name);
 }
 
-static void one_open(long i)
+static void one_open(void)
 {
 	char text[64];
 	int fd = openat(dir, name, O_RDONLY);
-	(void)i;
 	if (fd < 0 || read(fd, text, sizeof text) <= 0)
 		err(1, "read %s", name);
 	close(fd);
 }
 
-static void one_stat(long i)
+static void one_stat(void)
 {
 	struct stat st;
-	if (fstatat(dir, numbered(name, i), &st, AT_SYMLINK_NOFOLLOW))
-		err(1, "stat %s%ld", name, i);
+	if (fstatat(dir, this, &st, AT_SYMLINK_NOFOLLOW))
+		err(1, "stat %s", this);
 }
 
-static void one_absent(long i)
+static void one_absent(void)
 {
 	struct stat st;
-	if (!fstatat(dir, numbered("absent", i), &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT)
-		errx(1, "absent%ld is there", i);
+	if (!fstatat(dir, this, &st, AT_SYMLINK_NOFOLLOW) || errno != ENOENT)
+		errx(1, "%s is there", this);
 }
 
-static void one_mkdir(long i)
+static void one_mkdir(void)
 {
-	if (mkdirat(dir, numbered(name, i), 0755))
-		err(1, "mkdir %s%ld", name, i);
+	if (mkdirat(dir, this, 0755))
+		err(1, "mkdir %s", this);
 }
 
-static void one_rename(long i)
+static void one_rename(void)
 {
-	if (renameat(dir, numbered(name, i), dir, numbered("renamed", i)))
-		err(1, "rename %s%ld", name, i);
+	if (renameat(dir, this, dir, renamed))
+		err(1, "rename %s", this);
 }
 
-static void one_rmdir(long i)
+static void one_rmdir(void)
 {
-	if (unlinkat(dir, numbered(name, i), AT_REMOVEDIR))
-		err(1, "rmdir %s%ld", name, i);
+	if (unlinkat(dir, this, AT_REMOVEDIR))
+		err(1, "rmdir %s", this);
 }
 
-static void one_start(long i)
+static void one_start(void)
 {
-	char state[300];
-	one_mkdir(i);
-	snprintf(state, sizeof state, "%s/.state", numbered(name, i));
+	one_mkdir();
 	int fd = openat(dir, state, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	if (fd < 0 || write(fd, "running\n", 8) != 8 || close(fd))
-		err(1, "start %s%ld", name, i);
+		err(1, "start %s", this);
 }
 
 /* rm -rf */
@@ -103,21 +100,22 @@ static void remove_below(int parent, const char *child)
 		err(1, "rmdir %s", child);
 }
 
-static void one_remove(long i)
+static void one_remove(void)
 {
-	remove_below(dir, numbered(name, i));
+	remove_below(dir, this);
 }
 
-static void timed(struct samples *samples, void (*operation)(long), long i)
+static void timed(struct samples *samples, void (*operation)(void), long i)
 {
+	make_names(name, i);
 	long long began = now_ns();
-	operation(i);
+	operation();
 	samples->ns[samples->count++] = now_ns() - began;
 }
 
 static const struct {
 	const char *name;
-	void (*one)(long);
+	void (*one)(void);
 } OPERATIONS[] = {
 	{ "getattr", one_getattr }, { "open", one_open },     { "stat", one_stat },   { "absent", one_absent },
 	{ "mkdir", one_mkdir },	    { "rename", one_rename }, { "rmdir", one_rmdir }, { "start", one_start },

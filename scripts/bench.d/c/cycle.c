@@ -69,6 +69,19 @@ static char **step_named(char **argv, const char *which)
 	return *argv ? argv + 1 : NULL;
 }
 
+/* What was spawned here ends with this program. */
+static void too_long(int signal_number)
+{
+	static const char text[] = "cycle: a step did not end in time\n";
+	(void)signal_number;
+	if (write(2, text, sizeof text - 1) < 0)
+		_exit(1);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	usleep(300000);
+	kill(0, SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 4)
@@ -79,6 +92,8 @@ int main(int argc, char **argv)
 	int nowhere = open("/dev/null", O_WRONLY);
 	char **foreground = step_named(argv, "--run"), **stopping = step_named(argv, "--stop");
 
+	setpgid(0, 0);
+	signal(SIGALRM, too_long);
 	/* What outlives its parent is reaped here, whatever this machine's first process does. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (long round = 0; round < count; round++) {

@@ -1,7 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { run } from '../command.ts';
-import { containerPeers, makeRootfs, peerCgroups, removeCgroupsBut, type ContainerPeer } from '../container-peers.ts';
+import { reasonOf, run } from '../command.ts';
+import {
+  BATCH,
+  containerPeers,
+  makeRootfs,
+  peerCgroups,
+  removeCgroupsBut,
+  type ContainerPeer,
+} from '../container-peers.ts';
 import type { Bench, Group } from '../group.ts';
 import { timing, type Helpers, type Timings } from '../helpers.ts';
 import type { Row } from '../row.ts';
@@ -9,11 +16,9 @@ import { median, medianRatio } from '../statistics.ts';
 import { mountTree } from '../tree.ts';
 
 const SHORT_MS = 10_000;
+const CLEANUP_MS = 60_000;
 const SIGKILL = 9;
 const AT_MOST = { of: 'ratio', limit: 1 } as const;
-
-/** Containers in a row of one contender before it is the next one's turn. */
-const BATCH = 4;
 
 export const containers: Group = {
   name: 'containers',
@@ -74,7 +79,8 @@ async function* compare(
       calls.push(await oursByCalls());
     }
   } catch (error) {
-    yield { ...row, failure: error instanceof Error ? error.message : String(error) };
+    yield { ...row, failure: reasonOf(error) };
+    for (const [program = '', ...args] of peer.leftovers ?? []) await run(program, args, CLEANUP_MS).catch(() => '');
     return;
   }
   const theirs = median(their);

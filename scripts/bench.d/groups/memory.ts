@@ -20,7 +20,7 @@ export const memory: Group = {
     const settled = async () => {
       const seen: number[] = [];
       for (let round = 0; round < SETTLE_ROUNDS; round++) {
-        await helpers.client('absent', tree.dir, 2_000);
+        await helpers.client('absent', tree.dir, 2_000, { name: 'absent' });
         await sleep(SETTLE_MS);
         seen.push(pssKiB(tree.daemonPid()));
       }

@@ -1,19 +1,14 @@
-import { readdirSync } from 'node:fs';
-import { run } from '../command.ts';
 import type { Group } from '../group.ts';
 import { timing, type Helpers, type Timings } from '../helpers.ts';
 import { mountLibfusePeer } from '../libfuse.ts';
+import { CORE, pin } from '../pin.ts';
 import type { Row } from '../row.ts';
 import { median, medianRatio } from '../statistics.ts';
 import { describeRequests, mountTree, requestsSince, type Requests } from '../tree.ts';
 
 const COUNTED = 200;
-const SHORT_MS = 10_000;
 const PEER = 'libfuse3 in C';
 const AT_MOST = { of: 'ratio', limit: 1.3 } as const;
-
-/** A core for client and server both: a wake-up of another core costs more than what is measured. */
-const CORE = 0;
 
 export const requests: Group = {
   name: 'requests',
@@ -120,9 +115,4 @@ const COUNTED_KINDS = ['GETATTR', 'OPEN', 'READ', 'RELEASE', 'FLUSH'];
 
 function perRun(requests: Requests): number {
   return COUNTED_KINDS.reduce((sum, name) => sum + (requests.get(name) ?? 0), 0);
-}
-
-/** Every thread of it onto the one core. */
-async function pin(pid: number): Promise<void> {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) await run('taskset', ['-pc', String(CORE), thread], SHORT_MS);
 }

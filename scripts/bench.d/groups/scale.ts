@@ -1,5 +1,6 @@
 import type { Bench, Group } from '../group.ts';
-import { perOperationNs } from '../helpers.ts';
+import { timing } from '../helpers.ts';
+import { CORE, pin } from '../pin.ts';
 import { median, medianRatio } from '../statistics.ts';
 import { mountTree } from '../tree.ts';
 
@@ -10,7 +11,7 @@ const AT_MOST = { of: 'ratio', limit: 1.2 } as const;
 /** In this order in every round: each undoes or needs what was before. `name` as the client takes it. */
 const OPERATIONS = [
   { operation: 'getattr', below: '/running0', name: '.state', what: 'GETATTR, not cached' },
-  { operation: 'absent', below: '', name: 'x', what: 'LOOKUP of an absent name' },
+  { operation: 'absent', below: '', name: 'absent', what: 'LOOKUP of an absent name' },
   { operation: 'mkdir', below: '', name: 'x', what: 'mkdir' },
   { operation: 'rename', below: '', name: 'x', what: 'rename' },
   { operation: 'rmdir', below: '', name: 'renamed', what: 'rmdir' },
@@ -23,7 +24,8 @@ export const scale: Group = {
   name: 'scale',
   title: 'The same operation among 10,000 containers and among 100',
   method:
-    'Two trees mounted at once; the operations in their roots, in turns, so that both daemons are equally long at work. ' +
+    'Two trees mounted at once; the operations in their roots, in turns, so that both daemons are equally long at work; clients and ' +
+    'daemons on one core. ' +
     'The peer is the tree of 100.',
   async *measure({ helpers, quick }: Bench) {
     await using few = await mountTree();
@@ -36,6 +38,7 @@ export const scale: Group = {
     await helpers.client('rmdir', few.dir, MANY);
     await helpers.client('mkdir', few.dir, FEW);
 
+    for (const tree of [few, many]) await pin(tree.daemonPid());
     const rounds = quick ? 5 : 15;
     const samples = OPERATIONS.map((row) => ({ ...row, ours: [] as number[], theirs: [] as number[] }));
     for (let round = 0; round < rounds; round++) {
@@ -43,7 +46,9 @@ export const scale: Group = {
         const count = operation === 'cycle' ? CYCLES : 500;
         const label = operation === 'cycle' ? 'start' : operation;
         const once = async (dir: string) => {
-          return perOperationNs(await helpers.client(operation, dir + below, count, { name }), label) / 1e3;
+          return (
+            timing(await helpers.client(operation, dir + below, count, { name, core: CORE }), label).medianNs / 1e3
+          );
         };
         ours.push(await once(many.dir));
         theirs.push(await once(few.dir));

@@ -6,7 +6,7 @@ import { exitStatus, runBounded } from '../../../mount/device/child.ts';
 import { systemErrno } from '../../errno.ts';
 import { type Instance, stateFiles } from '../../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS } from '../../namespaces.ts';
-import { defineCommand, Failure, UsageError } from '../command.ts';
+import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
 import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
 import { forwardSignals } from '../forward-signals.ts';
 import { initBinary } from '../package.ts';
@@ -16,6 +16,15 @@ import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
 const OWN_FAILURE = 125;
 
 const REMOVE_TIMEOUT_MS = 60_000;
+
+const OPTIONS = {
+  detach: { type: 'boolean', short: 'd', summary: 'do not wait; nsdir logs NAME shows what it writes' },
+  net: { type: 'boolean', summary: 'a container that is started gets a network of its own as well' },
+  ns: { type: 'string', argument: 'LIST', summary: 'a container that is started gets just these kinds: mnt,uts,pid' },
+  rm: { type: 'boolean', summary: 'remove the container at the end: whatever still runs in it dies' },
+  ...MOUNT_OPTION,
+  ...PLACE_OPTIONS,
+} as const satisfies OptionTable;
 
 export const run = defineCommand({
   name: 'run',
@@ -27,27 +36,29 @@ export const run = defineCommand({
     'The exit status is that of the command, 128+n if signal n ended it, 126 if it cannot be run, 127 if it is not ' +
       'found, and 125 if the container is what failed.',
   ],
-  options: {
-    detach: { type: 'boolean', short: 'd', summary: 'do not wait; nsdir logs NAME shows what it writes' },
-    net: { type: 'boolean', summary: 'a container that is started gets a network of its own as well' },
-    ns: { type: 'string', argument: 'LIST', summary: 'a container that is started gets just these kinds: mnt,uts,pid' },
-    rm: { type: 'boolean', summary: 'remove the container at the end: whatever still runs in it dies' },
-    ...MOUNT_OPTION,
-    ...PLACE_OPTIONS,
-  },
+  options: OPTIONS,
   words: [1, 1],
   rest: 'required',
-  async run({ values, words, rest = [] }) {
-    const kinds = wantedKinds(values.net === true, values.ns);
-    if (values.rm === true && values.detach === true) throw new UsageError('--rm and --detach exclude each other');
-    const instance = await placeFor(await treeAt(values.mount), values);
-    const directory = containerDirectory(instance.mountPoint, words[0] ?? '');
-    const started = await ensureStarted(directory, kinds);
-    const status = await command(instance, directory, { started, detach: values.detach === true, argv: rest });
-    if (values.rm === true) await removeTree(directory);
-    return status;
+  async run(invocation) {
+    try {
+      return await runIn(invocation);
+    } catch (error) {
+      if (error instanceof Failure) throw new Failure(error.message, OWN_FAILURE);
+      throw error;
+    }
   },
 });
+
+async function runIn({ values, words, rest = [] }: Invocation<typeof OPTIONS>): Promise<number> {
+  const kinds = wantedKinds(values.net === true, values.ns);
+  if (values.rm === true && values.detach === true) throw new UsageError('--rm and --detach exclude each other');
+  const instance = await placeFor(await treeAt(values.mount), values);
+  const directory = containerDirectory(instance.mountPoint, words[0] ?? '');
+  const started = await ensureStarted(directory, kinds);
+  const status = await command(instance, directory, { started, detach: values.detach === true, argv: rest });
+  if (values.rm === true) await removeTree(directory);
+  return status;
+}
 
 /** What is written behind `running`: nothing, `+net`, or the exact list. */
 function wantedKinds(net: boolean, list: string | undefined): string | undefined {
@@ -66,11 +77,11 @@ async function ensureStarted(directory: string, kinds: string | undefined): Prom
   const made = await make(directory);
   const state = made ? undefined : await stateAt(directory);
   if (state === 'frozen') {
-    throw new Failure(`${directory} is frozen; thaw it: echo running > ${directory}/.state`, OWN_FAILURE);
+    throw new Failure(`${directory} is frozen; thaw it: echo running > ${directory}/.state`);
   }
   if (state === 'running') {
     if (kinds === undefined) return false;
-    throw new Failure(`${directory} runs already, with the namespaces it has; leave out --net and --ns`, OWN_FAILURE);
+    throw new Failure(`${directory} runs already, with the namespaces it has; leave out --net and --ns`);
   }
   try {
     await writeFile(path.join(directory, '.state'), kinds === undefined ? 'running\n' : `running ${kinds}\n`);
@@ -78,7 +89,7 @@ async function ensureStarted(directory: string, kinds: string | undefined): Prom
   } catch (error) {
     const why = (await refusalAt(directory)) ?? systemErrno(error) ?? String(error);
     if (made) await removeTree(directory);
-    throw new Failure(`Cannot start ${directory}: ${why}`, OWN_FAILURE);
+    throw new Failure(`Cannot start ${directory}: ${why}`);
   }
 }
 
@@ -92,7 +103,7 @@ async function make(directory: string): Promise<boolean> {
     if (errno === 'EEXIST') return false;
     const parent = path.dirname(directory);
     const remedy = errno === 'ENOENT' ? `; make ${parent} first: mkdir ${parent}` : '';
-    throw new Failure(`Cannot make ${directory}: ${errno ?? String(error)}${remedy}`, OWN_FAILURE);
+    throw new Failure(`Cannot make ${directory}: ${errno ?? String(error)}${remedy}`);
   }
 }
 
@@ -123,7 +134,7 @@ async function command(instance: Instance, directory: string, { started, detach,
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     return exitStatus(code, signal);
   } catch (error) {
-    throw new Failure(`Cannot run ${child.spawnfile}: ${(error as Error).message}; see nsdir doctor`, OWN_FAILURE);
+    throw new Failure(`Cannot run ${child.spawnfile}: ${(error as Error).message}; see nsdir doctor`);
   } finally {
     stopForwarding();
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Events, EVENTS_LIMIT } from '../../../src/container/events.ts';
+import { Events, EVENTS_LIMIT, whereabouts } from '../../../src/container/events.ts';
 import { Registry } from '../../../src/container/registry.ts';
 import { ROOT_SERIAL, type Serial } from '../../../src/ids.ts';
 import { scratch } from '../../support/scratch.ts';
@@ -56,11 +56,27 @@ describe('Events.textSince', () => {
   test('names are those of the time of the event', () => {
     using dir = scratch();
     const events = Events.open(dir.at('e'));
-    const { registry, web } = containers();
-    events.emit(web, 'created');
+    const { registry, web, job } = containers();
+    events.emit(job, 'created');
     registry.apply({ op: 'move', serial: WEB, parent: ROOT_SERIAL, name: 'www', at });
-    events.emit(web, 'renamed', 'web');
-    expect(said(events.textSince(ROOT_SERIAL, 0))).toBe('created\tweb\nrenamed\twww\tweb\n');
+    events.emit(web, 'started');
+    expect(said(events.textSince(ROOT_SERIAL, 0))).toBe('created\tweb/job\nstarted\twww\n');
+  });
+
+  test('tells where a renamed container was as far as the reader may know it', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const { registry, job } = containers();
+    const before = whereabouts(job);
+    registry.apply({ op: 'move', serial: JOB, parent: DB, name: 'task', at });
+    events.emit(job, 'renamed', before);
+    const within = whereabouts(job);
+    registry.apply({ op: 'move', serial: JOB, parent: DB, name: 'work', at });
+    events.emit(job, 'renamed', within);
+    expect(said(events.textSince(ROOT_SERIAL, 0))).toBe('renamed\tdb/task\tweb/job\nrenamed\tdb/work\tdb/task\n');
+    expect(said(events.textSince(DB, 0))).toBe('renamed\ttask\tjob\nrenamed\twork\ttask\n');
+    expect(said(events.textSince(JOB, 0))).toBe('renamed\t.\tjob\nrenamed\t.\ttask\n');
+    expect(events.textSince(WEB, 0)).toBe('');
   });
 });
 
