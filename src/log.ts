@@ -3,8 +3,6 @@ import { pino, type Logger } from 'pino';
 /** The daemon's log: JSON lines, one per mutating operation. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-
 /** Text that waits for room on the log's file system; beyond it lines are dropped. */
 const WAITING_LIMIT_BYTES = 1 << 20;
 

@@ -64,10 +64,10 @@ export async function superviseInForeground(
 
 /** Makes what the supervisor needs: the run directory, the mount point if it is not there. */
 export async function makeDirectories(instance: Instance): Promise<void> {
-  await mkdir(instance.runDir, { recursive: true, mode: 0o700 });
   // Not by Node, whose recursive mkdir never ends in a file system that refuses with ENOENT, as /proc does.
   const { status, stderr } = await runBounded('mkdir', ['-p', '--', instance.mountPoint], MKDIR_TIMEOUT_MS);
   if (status !== 0) throw new Failure(`${instance.mountPoint} cannot be made: ${stderr}`);
+  await mkdir(instance.runDir, { recursive: true, mode: 0o700 });
 }
 
 function superviseArguments(instance: Instance, daemonOptions: readonly string[]): string[] {

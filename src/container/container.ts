@@ -51,8 +51,8 @@ export interface Container {
 /** From the root's child down to the container itself; empty for the root. */
 export function chainOf(container: Container): Container[] {
   const chain: Container[] = [];
-  for (let at: Container = container; at.parent; at = at.parent) chain.unshift(at);
-  return chain;
+  for (let at: Container = container; at.parent; at = at.parent) chain.push(at);
+  return chain.reverse();
 }
 
 /** Path below the mount point, without a leading slash; empty for the root. */
@@ -68,10 +68,19 @@ export function contains(outer: Container, inner: Container): boolean {
   return false;
 }
 
-/** The container and all below it, parents first. */
+/** The container and all below it, parents first; however deep they are. */
 export function* subtree(container: Container): Generator<Container> {
   yield container;
-  for (const child of container.children.values()) yield* subtree(child);
+  const levels = [container.children.values()];
+  for (let level = levels.at(-1); level; level = levels.at(-1)) {
+    const { value: child, done } = level.next();
+    if (done === true) {
+      levels.pop();
+      continue;
+    }
+    yield child;
+    levels.push(child.children.values());
+  }
 }
 
 /** Whether it has, or may have, processes. */

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { createBase } from '../cgroup/controllers.ts';
 import { findHierarchy, pathInHierarchy } from '../cgroup/hierarchy.ts';
 import { containerPath, serialsOf } from '../cgroup/paths.ts';
-import { FsError } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { runFiles, type Instance } from '../instance.ts';
@@ -108,9 +107,4 @@ function openStore(file: string, events: Events, log: Log): Store {
   if (tornBytes > 0) log.warn({ file, tornBytes }, 'the journal was torn; read up to the tear');
   tellMissed(entries, events);
   return new Store(journal, entries, tornBytes > 0);
-}
-
-/** Throws EPERM for a daemon that lacks what it needs. */
-export function requireRoot(): void {
-  if (process.geteuid?.() !== 0) throw new FsError('EPERM', 'nsdir daemon needs root');
 }

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { hide } from '../container/registry.ts';
 import type { Serial } from '../ids.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
+import { isAsking } from './control/ns.ts';
 import { NS_DIRECTORY } from './control/table.ts';
 import { DEFER, O_ACCMODE, type Attr, type FastFilesystem, type Opened, type Request } from './filesystem.ts';
 import { serialOf, type NodeId } from './node-id.ts';
@@ -56,7 +57,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     unlink: (_request, parent, name) => {
       const directory = view.directory(parent);
       const control = view.control(directory, name);
-      if (!control || !isHideable(control)) return DEFER;
+      if (!control || !isHideable(control) || (directory.withinNs && isAsking(directory.container))) return DEFER;
       hideEntry(directory.container, control);
       return undefined;
     },

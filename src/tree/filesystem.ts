@@ -145,13 +145,7 @@ export const S_IFMT = 0o170000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
-export const S_ISGID = 0o2000;
-export const S_ISVTX = 0o1000;
-
-export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
 
 /** poll(2) bits. */
 export const POLLIN = 0x001;
-export const POLLOUT = 0x004;
 export const POLLRDNORM = 0x040;

@@ -4,8 +4,8 @@ import { eventually, isAlive, mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
 
 it('sends a signal, by name or number, to every process of the subtree', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await tree.ok('mkdir web web/job && echo running > web/.state && echo running > web/job/.state');
   await detached(tree, 'web', workload('note-signals', files.at('web')));
   await detached(tree, 'web/job', workload('note-signals', files.at('job')));
@@ -22,8 +22,8 @@ it('sends a signal, by name or number, to every process of the subtree', async (
 });
 
 it('reaches only the subtree', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await tree.ok('mkdir web web/job && echo running > web/.state && echo running > web/job/.state');
   await detached(tree, 'web', workload('note-signals', files.at('web')));
   await detached(tree, 'web/job', workload('note-signals', files.at('job')));
@@ -36,8 +36,8 @@ it('reaches only the subtree', async () => {
 });
 
 it('counts real-time signals as the C library does: RTMIN is 34', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await detached(tree, 'web', workload('note-real-time', files.at('web')));
   await eventually(() => files.read('web') === 'ready\n', 'it waits');
   await tree.ok('echo RTMIN > web/.signal');

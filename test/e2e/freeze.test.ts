@@ -8,8 +8,8 @@ import { workload } from '../support/workload.ts';
 const LOOK_MS = 200;
 
 it('stops every process where it is, and lets it go on from there', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await detached(tree, 'web', workload('counter', files.at('count')));
   const count = () => Number(files.read('count'));
   await eventually(() => count() > 5, 'it counts');
@@ -23,8 +23,8 @@ it('stops every process where it is, and lets it go on from there', async () => 
 });
 
 it('holds what is nested: its .state says frozen too', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await tree.ok('mkdir web web/job && echo running > web/.state');
   await detached(tree, 'web/job', workload('counter', files.at('count')));
   await eventually(() => Number(files.read('count')) > 5, 'it counts');

@@ -10,7 +10,7 @@ it('lets two rm -rf at once have the same tree: nothing hangs, at most one finds
       'mkdir web web/a web/b web/a/c && for name in web web/a web/b web/a/c; do echo running > $name/.state; done',
     );
     await detached(tree, 'web/a', workload('deaf'));
-    const [first, second] = await Promise.all([tree.sh('rm -r web'), tree.sh('rm -r web')]);
+    const [first, second] = await Promise.all([tree.sh('rm -rf web'), tree.sh('rm -rf web')]);
     expect(await tree.sh('ls -d web')).toMatchObject({ status: 2 });
     for (const { stderr } of [first, second]) {
       for (const line of stderr.split('\n').filter(Boolean)) expect(line).toMatch(/No such file or directory$/);

@@ -4,8 +4,8 @@ import { eventually, mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
 
 it.each(['HUP', 'INT', 'TERM', 'USR1', 'USR2'] as const)('passes SIG%s on to the command', async (name) => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   const run = attached(tree, 'web', workload('note-signals', files.at('signals')));
   await eventually(() => files.read('signals') === 'ready\n', 'the command waits for signals');
   run.kill(`SIG${name}`);

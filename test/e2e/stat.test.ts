@@ -49,8 +49,8 @@ it('counts tasks of the subtree: processes and threads', async () => {
 });
 
 it('counts memory of the subtree, and says whether the controller or /proc tells it', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await tree.ok('mkdir web web/job && echo running > web/.state && echo running > web/job/.state');
   const before = await number(tree, 'web', 'memory.current');
   await detached(tree, 'web/job', workload('hold-memory', '64', files.at('ready')));
@@ -67,8 +67,8 @@ it('counts memory of the subtree, and says whether the controller or /proc tells
 });
 
 it('sums the resident pages of the processes where there is no memory controller', async () => {
-  await using tree = await mounted();
   using files = scratch();
+  await using tree = await mounted();
   await detached(tree, 'web', workload('hold-memory', '32', files.at('ready')));
   await eventually(() => files.read('ready') === 'ready\n', 'it holds 32 MiB');
   const { 'memory.source': source, 'memory.current': current } = await stat(tree, 'web');

@@ -1,0 +1,38 @@
+import { detached, processesOf } from './containers.ts';
+import { eventually, mounted, type Mounted } from './mounted.ts';
+
+/** A process that cannot be frozen until it is let go: it waits for an answer of a daemon that stands still. */
+export interface Stuck extends AsyncDisposable {
+  letGo(): void;
+}
+
+/** Starts the container `name`, with the machine's own mount tree, and such a process in it. */
+export async function stuckIn(tree: Mounted, name: string): Promise<Stuck> {
+  const other = await mounted();
+  await other.ok('mkdir it; echo running > it/.state');
+  const daemon = other.daemonPid();
+  process.kill(daemon, 'SIGSTOP');
+  let stands = true;
+  const letGo = () => {
+    if (stands) process.kill(daemon, 'SIGCONT');
+    stands = false;
+  };
+  const stuck: Stuck = {
+    letGo,
+    async [Symbol.asyncDispose]() {
+      letGo();
+      await other[Symbol.asyncDispose]();
+    },
+  };
+  try {
+    await tree.ok(`mkdir -p ${name}; echo running pid,uts > ${name}/.state`);
+    const before = processesOf(tree).length;
+    // Outlives its answer.
+    await detached(tree, name, ['sh', '-c', `cat ${other.dir}/it/.stat; sleep 1000`]);
+    await eventually(() => processesOf(tree).length >= before + 2, 'it waits');
+    return stuck;
+  } catch (error) {
+    await stuck[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import { Events } from '../../../src/container/events.ts';
+import { ROOT_SERIAL } from '../../../src/ids.ts';
+import { EventStreams } from '../../../src/tree/event-streams.ts';
+import { POLLIN, POLLRDNORM } from '../../../src/tree/filesystem.ts';
+import { registryOf } from '../../support/registry-of.ts';
+import { scratch } from '../../support/scratch.ts';
+
+const READABLE = POLLIN | POLLRDNORM;
+
+/** Streams of `web/job` and `db`, whose wakes are noted. */
+class Streams implements Disposable {
+  readonly #dir = scratch();
+  readonly events = Events.open(this.#dir.at('events'));
+  readonly woken: number[] = [];
+  readonly streams = this.daemon();
+  readonly at = registryOf('web/job', 'db').at;
+
+  /** Another daemon's streams, of the same events. */
+  daemon(): EventStreams {
+    return new EventStreams(this.events, (wake) => this.woken.push(wake));
+  }
+
+  emit(path: string, times = 1): void {
+    for (let i = 0; i < times; i++) this.events.emit(this.at(path), 'started');
+  }
+
+  read(path: string, offset = 0, size = 1 << 20): string {
+    return Buffer.from(this.streams.read(2, this.at(path).serial, offset, size)).toString();
+  }
+
+  lines(path: string, offset = 0): number {
+    return this.read(path, offset).split('\n').length - 1;
+  }
+
+  poll(path: string, wake?: number): number {
+    return this.streams.poll(2, this.at(path).serial, wake);
+  }
+
+  [Symbol.dispose](): void {
+    this.#dir[Symbol.dispose]();
+  }
+}
+
+describe('EventStreams.read', () => {
+  test('gives what happened in the subtree, and then ends', () => {
+    using it = new Streams();
+    it.emit('web/job');
+    it.emit('db');
+    it.streams.open(2, it.at('web').serial);
+    const text = it.read('web');
+    expect(text).toMatch(/^[\d.]+\tstarted\tjob\n$/);
+    expect(it.read('web', text.length)).toBe('');
+  });
+
+  test('goes on behind the end when there is more', () => {
+    using it = new Streams();
+    it.streams.open(2, it.at('web').serial);
+    it.emit('web');
+    const first = it.read('web');
+    it.emit('db');
+    it.emit('web/job');
+    expect(it.read('web', first.length)).toMatch(/^[\d.]+\tstarted\tjob\n$/);
+    expect(it.read('web')).toMatch(/^[^\n]*\t\.\n[^\n]*\tjob\n$/);
+  });
+
+  test('gives any part of it', () => {
+    using it = new Streams();
+    it.emit('web', 3);
+    it.streams.open(2, it.at('web').serial);
+    const whole = it.read('web');
+    expect(Array.from({ length: whole.length }, (_, offset) => it.read('web', offset, 1)).join('')).toBe(whole);
+  });
+
+  test('is as long as a stat said', () => {
+    using it = new Streams();
+    it.emit('web', 5);
+    const { serial } = it.at('web');
+    const size = it.streams.size(serial);
+    it.streams.open(2, serial);
+    expect(it.read('web')).toHaveLength(size);
+    expect(it.streams.size(it.at('db').serial)).toBe(0);
+  });
+
+  test('a handle of a former daemon goes on where it was', () => {
+    using it = new Streams();
+    it.emit('web');
+    it.streams.open(2, it.at('web').serial);
+    const before = it.read('web').length;
+    it.emit('web');
+    const next = it.daemon().read(2, it.at('web').serial, before, 4096);
+    expect(Buffer.from(next).toString().split('\n')).toHaveLength(2);
+  });
+
+  test('keeps offsets right for a reader who follows for very long', () => {
+    using it = new Streams();
+    it.streams.open(2, it.at('web').serial);
+    let [offset, lines] = [0, 0];
+    for (let i = 0; i < 100; i++) {
+      it.emit('web', 150);
+      for (let text = it.read('web', offset, 4096); text !== ''; text = it.read('web', offset, 4096)) {
+        offset += text.length;
+        lines += text.split('\n').length - 1;
+      }
+    }
+    expect(lines).toBe(15_000);
+  });
+});
+
+describe('EventStreams.poll', () => {
+  test('is readable while there is something to read', () => {
+    using it = new Streams();
+    it.emit('web');
+    it.streams.open(2, it.at('web').serial);
+    expect(it.poll('web')).toBe(READABLE);
+    it.read('web');
+    expect(it.poll('web')).toBe(0);
+  });
+
+  test('wakes who waits, once, at an event of the subtree only', () => {
+    using it = new Streams();
+    it.streams.open(2, it.at('web').serial);
+    expect(it.poll('web', 7)).toBe(0);
+    it.emit('db');
+    expect(it.woken).toEqual([]);
+    it.emit('web/job');
+    it.emit('web/job');
+    expect([it.woken, it.poll('web')]).toEqual([[7], READABLE]);
+  });
+
+  test('wakes at any event who waits for the machine', () => {
+    using it = new Streams();
+    it.streams.open(2, ROOT_SERIAL);
+    it.poll('', 7);
+    it.emit('db');
+    expect(it.woken).toEqual([7]);
+  });
+
+  test('wakes nobody whose file is closed', () => {
+    using it = new Streams();
+    it.streams.open(2, it.at('web').serial);
+    it.poll('web', 7);
+    it.streams.release(2);
+    it.emit('web');
+    expect(it.woken).toEqual([]);
+  });
+
+  test('of very many on one file wakes the oldest, to ask again', () => {
+    using it = new Streams();
+    it.streams.open(2, it.at('web').serial);
+    for (let wake = 1; wake <= 65; wake++) it.poll('web', wake);
+    expect(it.woken).toEqual([1]);
+    it.emit('web');
+    expect(it.woken).toHaveLength(65);
+  });
+});
