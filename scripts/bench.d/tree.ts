@@ -1,5 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { instanceFor, runFiles } from '../../src/instance.ts';
 import { run } from './command.ts';
@@ -8,6 +9,7 @@ import { run } from './command.ts';
 const NSDIR = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const MOUNT_LIMIT_MS = 30_000;
 const UMOUNT_LIMIT_MS = 120_000;
+const RESTART_MS = 2_000;
 
 /** The product, mounted in a place of its own. File operations there are for child processes with limits only. */
 export interface Tree extends AsyncDisposable {
@@ -31,7 +33,15 @@ export async function mountTree({ traced = false } = {}): Promise<Tree> {
     daemonPid: () => Number(readFileSync(daemonPid, 'utf8')),
     requests: () => countRequests(readFileSync(trace, 'utf8')),
     async [Symbol.asyncDispose]() {
-      await run(process.execPath, [NSDIR, 'umount', '--kill', '--lazy', dir], UMOUNT_LIMIT_MS);
+      const unmount = () => run(process.execPath, [NSDIR, 'umount', '--kill', '--lazy', dir], UMOUNT_LIMIT_MS);
+      try {
+        await unmount();
+      } catch {
+        // A daemon that hangs is killed; the next one on its device answers.
+        process.kill(Number(readFileSync(daemonPid, 'utf8')), 'SIGKILL');
+        await sleep(RESTART_MS);
+        await unmount();
+      }
       rmSync(base, { recursive: true, force: true });
     },
   };

@@ -2,6 +2,7 @@ import { FsError, systemErrno } from '../errno.ts';
 import { type FileAccess, isGone } from '../files.ts';
 import { forEachPaced } from '../pace.ts';
 import { processes, subtree } from './cgroup.ts';
+import { ownLeaf } from './paths.ts';
 import { waitUntil } from './wait.ts';
 
 /** A cgroup whose last process was killed can be removed at once; this is for what a dying one may still make inside. */
@@ -20,7 +21,8 @@ export async function removeCgroup(files: FileAccess, directory: string, limitMs
 
 /** One pass; whether the directory is gone. */
 async function removeOnce(files: FileAccess, directory: string): Promise<boolean> {
-  if (rmdirUnlessBusy(files, directory)) return true;
+  // Nearly always there is the leaf of a container and nothing else.
+  if (rmdirUnlessBusy(files, ownLeaf(directory)) && rmdirUnlessBusy(files, directory)) return true;
   const innermostFirst = (await subtree(files, directory)).reverse();
   let busy = false;
   await forEachPaced(innermostFirst, (cgroup) => {

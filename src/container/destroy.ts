@@ -1,9 +1,10 @@
-import { rmSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { processes } from '../cgroup/cgroup.ts';
 import { kill, KILL_LIMIT_MS } from '../cgroup/kill.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { FsError } from '../errno.ts';
+import { isGone } from '../files.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { now } from '../time.ts';
@@ -121,7 +122,15 @@ function drop(machine: Machine, container: Container, unique?: number): void {
   store.commit([{ op: 'drop', serial: container.serial, at: now() }], unique);
   events.emit(container, 'removed');
   if (container.phase === 'declared') return;
-  for (const file of Object.values(stateFiles(instance, container.serial))) rmSync(file, { force: true });
+  for (const file of Object.values(stateFiles(instance, container.serial))) unlinkIfThere(file);
+}
+
+function unlinkIfThere(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
 }
 
 /** Nobody lives in the subtree any more: says so of every node, with how its init ended. */

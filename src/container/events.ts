@@ -11,11 +11,15 @@ export type EventName =
 /** Events kept, of all containers together; older ones are forgotten. */
 export const EVENTS_LIMIT = 4096;
 
+/** Names kept with them, for an event has one for each level: what is nested deep is told of less long. */
+const NAMES_LIMIT = 1 << 17;
+
 /** As many as one commit can cause. */
 const NEWEST = 2;
 
-/** The file is rewritten with what is kept when it has grown to this many events since. */
+/** The file is rewritten with what is kept when it has grown by this many events or names since. */
 const REWRITE_EVERY = EVENTS_LIMIT;
+const REWRITE_EVERY_NAMES = NAMES_LIMIT;
 
 interface EventRecord {
   readonly sequence: number;
@@ -51,12 +55,19 @@ export class Events {
   readonly #listeners: ((serials: readonly Serial[]) => void)[] = [];
   #records: EventRecord[];
   #sequence: number;
+  /** Number of the newest event that a former daemon told of. */
+  readonly inherited: number;
+  /** Names in `#records`. */
+  #names: number;
   #written = 0;
+  #writtenNames = 0;
 
   constructor(journal: Journal<EventRecord>, history: readonly EventRecord[]) {
     this.#journal = journal;
-    this.#records = history.slice(-EVENTS_LIMIT);
+    this.#records = newest(history);
+    this.#names = namesIn(this.#records);
     this.#sequence = this.#records.at(-1)?.sequence ?? 0;
+    this.inherited = this.#sequence;
     this.#rewrite();
   }
 
@@ -79,7 +90,11 @@ export class Events {
       ...(detail === undefined ? {} : { detail }),
     };
     this.#records.push(record);
-    if (this.#records.length > 2 * EVENTS_LIMIT) this.#records = this.#records.slice(-EVENTS_LIMIT);
+    this.#names += record.names.length;
+    if (this.#records.length > 2 * EVENTS_LIMIT || this.#names > 2 * NAMES_LIMIT) {
+      this.#records = newest(this.#records);
+      this.#names = namesIn(this.#records);
+    }
     this.#persist(record);
     for (const listener of this.#listeners) listener(record.serials);
   }
@@ -119,7 +134,9 @@ export class Events {
   /** History is a convenience: without room for it the event still happens. */
   #persist(record: EventRecord): void {
     this.#written += 1;
-    if (this.#written >= REWRITE_EVERY && this.#rewrite()) return;
+    this.#writtenNames += record.names.length;
+    const isLong = this.#written >= REWRITE_EVERY || this.#writtenNames >= REWRITE_EVERY_NAMES;
+    if (isLong && this.#rewrite()) return;
     try {
       this.#journal.append(record);
     } catch (error) {
@@ -130,14 +147,29 @@ export class Events {
   /** Whether there was room for it. */
   #rewrite(): boolean {
     this.#written = 0;
+    this.#writtenNames = 0;
     try {
-      this.#journal.rewrite(this.#records.slice(-EVENTS_LIMIT));
+      this.#journal.rewrite(newest(this.#records));
       return true;
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       return false;
     }
   }
+}
+
+/** As many of the newest as are kept, but one at least. */
+function newest(records: readonly EventRecord[]): EventRecord[] {
+  let count = 0;
+  for (let names = 0; count < Math.min(records.length, EVENTS_LIMIT); count++) {
+    names += records.at(-count - 1)?.names.length ?? 0;
+    if (names > NAMES_LIMIT && count > 0) break;
+  }
+  return records.slice(records.length - count);
+}
+
+function namesIn(records: readonly EventRecord[]): number {
+  return records.reduce((sum, { names }) => sum + names.length, 0);
 }
 
 function format({ at, names, event, detail }: EventRecord, reader: Serial, depth: number): string {

@@ -5,7 +5,7 @@ import { FsError } from '../errno.ts';
 import { pidFor } from '../proc/pid-view.ts';
 import type { ControlEntry, Text } from './control/entry.ts';
 import { EventStreams } from './event-streams.ts';
-import { O_ACCMODE, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
+import { O_ACCMODE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
 import { nodeId, type NodeId } from './node-id.ts';
 import { SlowTexts } from './slow-texts.ts';
 import { controlAttr, type View } from './view.ts';
@@ -45,13 +45,13 @@ export class ControlFiles {
     this.#nextHandle = firstHandle;
   }
 
-  /** Throws ESTALE for an entry that has nothing to say, unless somebody has it open. */
+  /** Throws ESTALE, for `.ns` ENOENT, for an entry that has nothing to say, unless somebody has it open. */
   async attr(request: Request, node: ControlNode): Promise<Attr> {
     const { container, control } = node;
     const id = idOf(node);
     if (!this.#view.resolves(container, control)) {
       for (const open of this.#plain.values()) if (open === id) return silentAttr(node);
-      throw silent(control);
+      throw silent(control, container);
     }
     const type = control.mode(container) & S_IFMT;
     if (type === S_IFLNK) return controlAttr(container, control, Buffer.byteLength(this.target(request, node)));
@@ -73,7 +73,7 @@ export class ControlFiles {
   async open(request: Request, node: ControlNode, flags: number): Promise<Opened> {
     const access = flags & O_ACCMODE;
     const speaks = this.#view.resolves(node.container, node.control);
-    if (!speaks && (flags & O_CREAT) === 0) throw silent(node.control);
+    if (!speaks && (flags & O_CREAT) === 0) throw silent(node.control, node.container);
     const handle = this.#nextHandle;
     this.#nextHandle += 2;
     if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
@@ -142,9 +142,13 @@ export function silentAttr({ container, control }: ControlNode): Attr {
   return controlAttr(container, control, 0);
 }
 
-/** The kernel went by a name it still has: at ESTALE it looks it up again, and says ENOENT, or creates it where asked. */
-function silent({ name }: ControlEntry): FsError {
-  return new FsError('ESTALE', `${name} has nothing to say`);
+/**
+ * The kernel went by a name it still has: at ESTALE it looks it up again, and says ENOENT, or creates it where asked. Of a
+ * directory it would not, if that is where a caller stands.
+ */
+function silent(control: ControlEntry, container: Container): FsError {
+  const isDirectory = (control.mode(container) & S_IFMT) === S_IFDIR;
+  return new FsError(isDirectory ? 'ENOENT' : 'ESTALE', `${control.name} has nothing to say`);
 }
 
 function idOf({ container, control }: ControlNode): NodeId {

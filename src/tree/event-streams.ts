@@ -6,6 +6,9 @@ import { POLLIN, POLLRDNORM } from './filesystem.ts';
 /** Bytes a reader may still read of what it was given before; older ones are gone. */
 const WINDOW_BYTES = 1 << 18;
 
+/** Bytes kept for who does not read them; beyond it the oldest are gone. */
+const UNREAD_LIMIT_BYTES = 1 << 20;
+
 /** Open `.events`; more are refused with ENFILE. */
 const STREAMS_LIMIT = 65_536;
 
@@ -18,6 +21,8 @@ interface Stream {
   sequence: number;
   /** Where the furthest read ended. */
   position: number;
+  /** Opened with a former daemon, and not read yet with this one. */
+  adopted: boolean;
   /** What to wake when there is more. */
   readonly wakes: Set<number>;
 }
@@ -51,13 +56,16 @@ export class EventStreams {
     if (this.#streams.size >= STREAMS_LIMIT) {
       throw new FsError('ENFILE', `${STREAMS_LIMIT} event streams are open already; close some`);
     }
-    this.#streams.set(handle, { serial, base: 0, text: Buffer.alloc(0), sequence: 0, position: 0, wakes: new Set() });
+    const wakes = new Set<number>();
+    const text = Buffer.alloc(0);
+    this.#streams.set(handle, { serial, base: 0, text, sequence: 0, position: 0, adopted: false, wakes });
   }
 
   /** Never waits. A handle of a former daemon goes on where it was: the events' file outlives daemons. */
   read(handle: number, serial: Serial, offset: number, size: number): Uint8Array {
     const stream = this.#stream(handle, serial);
     this.#refresh(stream);
+    if (stream.adopted) this.#resume(stream, offset);
     const start = Math.max(0, offset - stream.base);
     const chunk = stream.text.subarray(start, start + size);
     stream.position = Math.max(stream.position, offset + chunk.length);
@@ -80,7 +88,17 @@ export class EventStreams {
     const known = this.#streams.get(handle);
     if (known) return known;
     this.open(handle, serial);
-    return this.#stream(handle, serial);
+    const stream = this.#stream(handle, serial);
+    stream.adopted = true;
+    return stream;
+  }
+
+  /** Who read more from the former daemon than is kept of it goes on with the first event of this one. */
+  #resume(stream: Stream, offset: number): void {
+    stream.adopted = false;
+    if (offset <= stream.text.length) return;
+    const own = Buffer.byteLength(this.#events.textSince(stream.serial, this.#events.inherited));
+    stream.base = offset - (stream.text.length - own);
   }
 
   #refresh(stream: Stream): void {
@@ -88,7 +106,8 @@ export class EventStreams {
     if (stream.sequence === sequence) return;
     const more = Buffer.from(this.#events.textSince(stream.serial, stream.sequence));
     const text = Buffer.concat([stream.text, more]);
-    const surplus = Math.max(0, Math.min(text.length - WINDOW_BYTES, stream.position - stream.base));
+    const read = Math.min(text.length - WINDOW_BYTES, stream.position - stream.base);
+    const surplus = Math.max(0, read, text.length - UNREAD_LIMIT_BYTES);
     stream.base += surplus;
     stream.text = text.subarray(surplus);
     stream.sequence = sequence;

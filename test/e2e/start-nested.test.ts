@@ -29,7 +29,7 @@ it('puts the cgroup of web/job into that of web', async () => {
   const [web, job] = [await tree.ok('readlink web/.cgroup'), await tree.ok('readlink web/job/.cgroup')];
   expect(job.slice(0, job.lastIndexOf('/'))).toBe(web);
   expect(readFileSync(`/proc/${await initOf(tree, 'web/job')}/cgroup`, 'utf8')).toContain(
-    `${job.slice(job.lastIndexOf(`/${tree.instance.cgroupName}/`))}`,
+    job.slice(job.lastIndexOf(`/${tree.instance.cgroupName}/`)),
   );
 });
 

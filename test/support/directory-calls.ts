@@ -49,10 +49,11 @@ export class DirectoryCaller implements AsyncDisposable {
   async make(sequence: Sequence): Promise<Result[]> {
     this.#process.stdin.write(`${JSON.stringify({ base: this.#base, ...sequence })}\n`);
     const hung = setTimeout(() => this.#process.kill('SIGKILL'), SEQUENCE_LIMIT_MS);
-    const { value, done }: IteratorResult<string, unknown> = await this.#lines.next();
+    const answer = await this.#lines.next();
     clearTimeout(hung);
-    if (done) throw new Error(`no answer of ${SCRIPT}: ${this.#complaint || 'it hung, and was killed'}`);
-    return JSON.parse(value) as Result[];
+    if (answer.done === true)
+      throw new Error(`no answer of ${SCRIPT}: ${this.#complaint || 'it hung, and was killed'}`);
+    return JSON.parse(answer.value) as Result[];
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -53,9 +53,10 @@ function parseKinds(list: string): NamespaceKind[] {
     .slice(more ? 1 : 0)
     .split(',')
     .filter((word) => word !== '');
+  const known = NAMESPACE_KINDS.map(({ kind }) => kind).join(', ');
+  if (words.length === 0) throw new FsError('EINVAL', `${JSON.stringify(list)} names no namespace; there are ${known}`);
   for (const word of words) {
     if (isNamespaceKind(word)) continue;
-    const known = NAMESPACE_KINDS.map(({ kind }) => kind).join(', ');
     throw new FsError('EINVAL', `${JSON.stringify(word)} is not a kind of namespace; there are ${known}`);
   }
   const asked = words.filter(isNamespaceKind);

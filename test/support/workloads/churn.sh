@@ -1,3 +1,4 @@
+#!/bin/sh
 # Is always inside some operation on the mount "$1": makes, lists and removes containers, in four processes.
 for worker in 1 2 3 4; do
   while :; do

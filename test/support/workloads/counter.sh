@@ -1,3 +1,4 @@
+#!/bin/sh
 # Counts in the file "$1", some hundred times a second, for ever.
 count=0
 while :; do

@@ -1,2 +1,3 @@
+#!/bin/sh
 # Uses the processor, for ever.
 while :; do :; done

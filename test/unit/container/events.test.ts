@@ -1,7 +1,10 @@
+import { statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { subtree } from '../../../src/container/container.ts';
 import { Events, EVENTS_LIMIT, whereabouts } from '../../../src/container/events.ts';
 import { Registry } from '../../../src/container/registry.ts';
 import { ROOT_SERIAL, type Serial } from '../../../src/ids.ts';
+import { registryOf } from '../../support/registry-of.ts';
 import { scratch } from '../../support/scratch.ts';
 
 const at = { sec: 1, nsec: 0 };
@@ -103,6 +106,18 @@ describe('Events.open', () => {
     expect(lines.at(-1)).toBe(`signalled\t.\t${2 * EVENTS_LIMIT + 1}`);
     expect(events.textSince(WEB, 2 * EVENTS_LIMIT)).toBe(`${events.textSince(WEB, 0).split('\n').at(-2)!}\n`);
     expect(Events.open(dir.at('e')).textSince(WEB, 0)).toBe(events.textSince(WEB, 0));
+  });
+
+  test('forgets sooner what is nested deep', () => {
+    using dir = scratch();
+    const events = Events.open(dir.at('e'));
+    const { registry } = registryOf(Array.from({ length: 2_000 }, () => 'd').join('/'));
+    const deepest = [...subtree(registry.root)].at(-1)!;
+    for (let i = 1; i <= 300; i++) events.emit(deepest, 'signalled', i);
+    const lines = events.textSince(deepest.serial, 0).split('\n').slice(0, -1);
+    expect(lines.length).toBeLessThan(150);
+    expect(lines.at(-1)).toMatch(/\t300$/);
+    expect(statSync(dir.at('e')).size).toBeLessThan(4e6);
   });
 });
 
