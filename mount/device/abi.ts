@@ -128,6 +128,7 @@ export const NOTIFY_POLL = 1;
 export const NOTIFY_INVAL_INODE = 2;
 export const NOTIFY_INVAL_ENTRY = 3;
 export const NOTIFY_RESEND = 7;
+export const NOTIFY_INC_EPOCH = 8;
 
 /** Sizes of structs, in bytes. */
 export const OUT_HEADER_BYTES = 16;

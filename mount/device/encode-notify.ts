@@ -1,6 +1,7 @@
 import type { NodeId } from '../../src/tree/node-id.ts';
 import {
   FUSE_EXPIRE_ONLY,
+  NOTIFY_INC_EPOCH,
   NOTIFY_INVAL_ENTRY,
   NOTIFY_INVAL_INODE,
   NOTIFY_POLL,
@@ -47,6 +48,11 @@ export function notifyPoll(wake: number): Uint8Array {
 /** The kernel sends again every request that was read and not answered. Needs HAS_RESEND. */
 export function notifyResend(): Uint8Array {
   return notification(NOTIFY_RESEND, 0, () => undefined);
+}
+
+/** Every name the kernel knows has to be looked up again. Linux 6.16; before it is EINVAL, and names are believed. */
+export function notifyNewEpoch(): Uint8Array {
+  return notification(NOTIFY_INC_EPOCH, 0, () => undefined);
 }
 
 function entryNotification(parent: NodeId, name: string, flags: number): Uint8Array {

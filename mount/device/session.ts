@@ -1,7 +1,7 @@
 import { constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
-import { pathOf } from '../../src/container/container.ts';
+import { pathOf, subtree } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
@@ -14,7 +14,7 @@ import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
-import { notifyInvalidInode, notifyPoll } from './encode-notify.ts';
+import { notifyInvalidInode, notifyNewEpoch, notifyPoll } from './encode-notify.ts';
 import { freeSlot } from './in-flight.ts';
 import type { Negotiated } from './negotiate.ts';
 import { Notifier } from './notifier.ts';
@@ -112,6 +112,16 @@ export class DeviceSession {
       worker.on('error', reject);
     });
     this.#pollers.wakeAll();
+    if (workerData.negotiated) this.#distrustCaches();
+  }
+
+  /** What a former daemon did not come to tell, and what happened while there was none: listings and attributes are asked anew. */
+  #distrustCaches(): void {
+    const { store } = this.#machine;
+    if (store.wasTorn) this.#notifier.push('names', notifyNewEpoch());
+    for (const { serial } of subtree(store.registry.root)) {
+      for (const id of directoriesOf(serial)) this.#listener().directoryChanged(id);
+    }
   }
 
   #listener(): TreeListener {

@@ -1,4 +1,5 @@
 import {
+  closeSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -13,8 +14,8 @@ import { FsError, systemErrno } from '../../src/errno.ts';
 import { serial } from '../../src/ids.ts';
 import type { Tombstone } from './worker-protocol.ts';
 
-/** Beyond it, what is older than a tombstone's life is thrown away. */
-const FILE_LIMIT_BYTES = 1 << 18;
+/** Beyond it, or twice what was left the last time, lines that mean nothing any more are thrown away. */
+const COMPACT_ABOVE_BYTES = 1 << 18;
 
 /**
  * Unlinked control entries are written down before the unlink is answered, so that a removal that is under way goes on
@@ -22,8 +23,9 @@ const FILE_LIMIT_BYTES = 1 << 18;
  */
 export class TombstoneFile {
   readonly #file: string;
-  readonly #fd: number;
+  #fd: number;
   #bytes: number;
+  #compactAbove = COMPACT_ABOVE_BYTES;
 
   constructor(file: string) {
     this.#file = file;
@@ -42,14 +44,27 @@ export class TombstoneFile {
       throw new FsError(errno, `Cannot append to ${this.#file}; make room on its file system`, { cause: error });
     }
     this.#bytes += line.length;
-    if (this.#bytes > FILE_LIMIT_BYTES) this.#compact(tombstone.atMs);
+    if (this.#bytes > this.#compactAbove) this.#compact(tombstone.atMs);
   }
 
+  /** A line per container, and none for what is shown again. The limit then grows with what is left, so that it pays. */
   #compact(atMs: number): void {
     const live = readLines(this.#file).filter((line) => atMs - line.atMs < TOMBSTONE_MS);
-    ftruncateSync(this.#fd);
-    this.#bytes = writeSync(this.#fd, live.map(lineOf).join(''));
+    replace(this.#file, merged(live).map(lineOf).join(''));
+    closeSync(this.#fd);
+    this.#fd = openSync(this.#file, 'a', 0o600);
+    this.#bytes = fstatSync(this.#fd).size;
+    this.#compactAbove = Math.max(COMPACT_ABOVE_BYTES, 2 * this.#bytes);
   }
+}
+
+/** All bits of a container together, with its newest time, which is the one that counts. */
+function merged(lines: readonly Tombstone[]): Tombstone[] {
+  const bySerial = new Map<number, Tombstone>();
+  for (const line of lines) {
+    bySerial.set(line.serial, { ...line, bits: line.bits | (bySerial.get(line.serial)?.bits ?? 0) });
+  }
+  return [...bySerial.values()];
 }
 
 function lineOf({ serial: number, bits, atMs }: Tombstone): string {

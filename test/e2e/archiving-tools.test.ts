@@ -1,16 +1,20 @@
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { detached, scratch } from '../support/containers.ts';
-import { mounted } from '../support/mounted.ts';
+import { mounted, type Mounted } from '../support/mounted.ts';
 
-const tree = await mounted();
-const disk = scratch();
+let tree: Mounted;
+let disk: ReturnType<typeof scratch>;
+beforeAll(async () => {
+  disk = scratch();
+  tree = await mounted();
+  await tree.ok('mkdir -p web/job db idle; for c in web web/job db; do echo running > $c/.state; done');
+  await detached(tree, 'web', ['sleep', '1000']);
+  await tree.ok('echo frozen > db/.state; touch -d @1000000000 idle; chmod 750 idle; chown 1:2 idle');
+});
 afterAll(async () => {
   await tree[Symbol.asyncDispose]();
   disk[Symbol.dispose]();
 });
-await tree.ok('mkdir -p web/job db idle; for c in web web/job db; do echo running > $c/.state; done');
-await detached(tree, 'web', ['sleep', '1000']);
-await tree.ok('echo frozen > db/.state; touch -d @1000000000 idle; chmod 750 idle; chown 1:2 idle');
 
 /** Each leaves a copy of `web`, `db` and `idle` in the directory $OUT. */
 const TOOLS = [

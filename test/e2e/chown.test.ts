@@ -1,9 +1,12 @@
-import { afterAll, expect, it } from 'vitest';
-import { mounted, type Outcome } from '../support/mounted.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mounted, type Mounted, type Outcome } from '../support/mounted.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+  await tree.ok('chmod 1777 .; chmod 755 ..');
+});
 afterAll(() => tree[Symbol.asyncDispose]());
-await tree.ok('chmod 1777 .; chmod 755 ..');
 
 /** As uid 1001, who is also in group 2000. */
 function asMember(script: string): Promise<Outcome> {

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
 import { detached, initOf, scratch } from '../support/containers.ts';
-import { serving } from '../support/daemon-deaths.ts';
+import { withoutDaemon } from '../support/daemon-deaths.ts';
 import { eventually, isAlive, mounted, type Mounted } from '../support/mounted.ts';
 
 let tree: Mounted;
@@ -12,19 +10,6 @@ beforeAll(async () => {
 });
 afterAll(() => tree[Symbol.asyncDispose]());
 
-/** Does `meanwhile` while no daemon lives. */
-async function withoutDaemon(meanwhile: () => void | Promise<void>): Promise<void> {
-  const supervisor = Number(readFileSync(runFiles(tree.instance).supervisePid, 'utf8'));
-  process.kill(supervisor, 'SIGSTOP');
-  try {
-    process.kill(tree.daemonPid(), 'SIGKILL');
-    await meanwhile();
-  } finally {
-    process.kill(supervisor, 'SIGCONT');
-  }
-  await serving(tree);
-}
-
 test('exit statuses of inits that end while no daemon lives are not lost', async () => {
   using files = scratch();
   const waits = `while ! [ -e ${files.at('go')} ]; do sleep 0.02; done;`;
@@ -32,7 +17,7 @@ test('exit statuses of inits that end while no daemon lives are not lost', async
   await detached(tree, 'signal', ['sh', '-c', `${waits} kill -TERM $$`]);
   await detached(tree, 'stays', ['sh', '-c', 'sleep 1000']);
   const inits = [await initOf(tree, 'seven'), await initOf(tree, 'signal')];
-  await withoutDaemon(async () => {
+  await withoutDaemon(tree, async () => {
     await tree.sh(`touch ${files.at('go')}`, { cwd: '/' });
     await eventually(() => !inits.some(isAlive), 'both have ended');
   });
@@ -48,7 +33,7 @@ test('exit statuses of inits that end while no daemon lives are not lost', async
 test('a container whose processes are all killed while no daemon lives has stopped, 137', async () => {
   await tree.ok('mkdir -p web/inner; echo running > web/.state; echo running > web/inner/.state');
   const inits = [await initOf(tree, 'web'), await initOf(tree, 'web/inner')];
-  await withoutDaemon(async () => {
+  await withoutDaemon(tree, async () => {
     for (const init of inits) process.kill(init, 'SIGKILL');
     await eventually(() => !inits.some(isAlive), 'both are dead');
   });

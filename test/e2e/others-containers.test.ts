@@ -1,11 +1,15 @@
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { initOf } from '../support/containers.ts';
-import { isAlive, mounted } from '../support/mounted.ts';
+import { isAlive, mounted, type Mounted } from '../support/mounted.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+let inits: number[];
+beforeAll(async () => {
+  tree = await mounted();
+  await tree.ok('chmod 1777 .; mkdir web open; echo running > web/.state; chmod 777 open; echo running > open/.state');
+  inits = [await initOf(tree, 'web'), await initOf(tree, 'open')];
+});
 afterAll(() => tree[Symbol.asyncDispose]());
-await tree.ok('chmod 1777 .; mkdir web open; echo running > web/.state; chmod 777 open; echo running > open/.state');
-const inits = [await initOf(tree, 'web'), await initOf(tree, 'open')];
 
 it.each([
   'echo stopped > web/.state',

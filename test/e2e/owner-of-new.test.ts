@@ -1,9 +1,12 @@
-import { afterAll, expect, it } from 'vitest';
-import { mounted } from '../support/mounted.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mounted, type Mounted } from '../support/mounted.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+  await tree.ok('chmod 1777 .');
+});
 afterAll(() => tree[Symbol.asyncDispose]());
-await tree.ok('chmod 1777 .');
 
 it('makes the caller the owner, with the mode that the umask leaves', async () => {
   expect(await tree.ok('umask 027; mkdir roots; stat -c "%u %g %A" roots')).toBe('0 0 drwxr-x---');

@@ -1,12 +1,15 @@
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { detached } from '../support/containers.ts';
-import { mounted } from '../support/mounted.ts';
+import { mounted, type Mounted } from '../support/mounted.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+  await tree.ok('mkdir -p web/job db idle; for c in web web/job db; do echo running > $c/.state; done');
+  await detached(tree, 'web', ['sleep', '1000']);
+  await tree.ok('echo frozen > db/.state');
+});
 afterAll(() => tree[Symbol.asyncDispose]());
-await tree.ok('mkdir -p web/job db idle; for c in web web/job db; do echo running > $c/.state; done');
-await detached(tree, 'web', ['sleep', '1000']);
-await tree.ok('echo frozen > db/.state');
 
 /** What holds for it besides status 0, no complaint, and an end. */
 const TOOLS: readonly (readonly [command: string, output: RegExp])[] = [

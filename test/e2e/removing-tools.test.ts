@@ -1,8 +1,11 @@
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { detached, nothingLeft, processesOf } from '../support/containers.ts';
-import { mounted } from '../support/mounted.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+});
 afterAll(() => tree[Symbol.asyncDispose]());
 
 const TOOLS = [
@@ -21,7 +24,7 @@ it.each(TOOLS)('kills all that runs in a container, and in those inside it, by %
   await detached(tree, 'web', ['sleep', '1000']);
   await detached(tree, 'web/a/b', ['sh', '-c', 'sleep 1000 & sleep 1000']);
   const keptInit = await tree.ok('readlink kept/.init');
-  expect(processesOf(tree).length).toBeGreaterThanOrEqual(8);
+  await eventually(() => processesOf(tree).length === 8, 'four inits and four commands run');
 
   expect(await tree.sh(tool)).toMatchObject({ status: 0, stderr: '' });
 

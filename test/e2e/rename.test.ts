@@ -1,9 +1,12 @@
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { initOf } from '../support/containers.ts';
-import { isAlive, mounted } from '../support/mounted.ts';
+import { isAlive, mounted, type Mounted } from '../support/mounted.ts';
 import { renameat2 } from '../support/renameat2.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+});
 afterAll(() => tree[Symbol.asyncDispose]());
 
 const inodes = (...names: string[]) => tree.ok(`stat -c %i ${names.join(' ')}`).then((text) => text.split('\n'));

@@ -1,7 +1,10 @@
-import { afterAll, expect, it } from 'vitest';
-import { mounted } from '../support/mounted.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mounted, type Mounted } from '../support/mounted.ts';
 
-const tree = await mounted();
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+});
 afterAll(() => tree[Symbol.asyncDispose]());
 
 it('sets the time that was asked for and leaves the other (UTIME_OMIT)', async () => {

@@ -67,6 +67,21 @@ export async function serving(tree: Mounted): Promise<void> {
   await tree.ok('stat -f .');
 }
 
+/** Kills the daemon, does `meanwhile`, and lets the next one start. */
+export async function withoutDaemon(tree: Mounted, meanwhile: () => void | Promise<void>): Promise<void> {
+  const supervisor = Number(readFileSync(runFiles(tree.instance).supervisePid, 'utf8'));
+  process.kill(supervisor, 'SIGSTOP');
+  try {
+    const daemon = tree.daemonPid();
+    process.kill(daemon, 'SIGKILL');
+    await eventually(() => !isAlive(daemon), 'the daemon is dead');
+    await meanwhile();
+  } finally {
+    process.kill(supervisor, 'SIGCONT');
+  }
+  await serving(tree);
+}
+
 /** Runs `script`, and kills the daemon `afterMs` after it began; how it ended when the next daemon had served it. */
 export async function struck(tree: Mounted, script: string, afterMs: number): Promise<Outcome> {
   const daemon = tree.daemonPid();

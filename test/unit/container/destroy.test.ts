@@ -8,6 +8,7 @@ import type { Pid } from '../../../src/ids.ts';
 import { stateFiles } from '../../../src/instance.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
 
+const OUTSIDE = 1 as Pid;
 const empty = () => true;
 
 async function running(machine: FakeMachine, path: string): Promise<Container> {
@@ -23,7 +24,7 @@ describe('stop', () => {
     const job = await running(machine, 'web/job');
     machine.spawn(job);
     const db = await running(machine, 'db');
-    await stop(machine, web);
+    await stop(machine, web, OUTSIDE);
     expect([web, job, db].map(({ phase, exit }) => [phase, exit])).toEqual([
       ['stopped', 137],
       ['stopped', 137],
@@ -37,8 +38,8 @@ describe('stop', () => {
   test('kills what is frozen', async () => {
     using machine = new FakeMachine();
     const web = await running(machine, 'web');
-    await freeze(machine, web, 1 as Pid);
-    await stop(machine, web);
+    await freeze(machine, web, OUTSIDE);
+    await stop(machine, web, OUTSIDE);
     expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
   });
 
@@ -49,21 +50,34 @@ describe('stop', () => {
     machine.spawn(web);
     machine.kill(init);
     expect([web.phase, web.exit]).toEqual(['running', 137]);
-    await stop(machine, web);
+    await stop(machine, web, OUTSIDE);
     expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
   });
 
   test('does nothing to what never ran', async () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
-    await stop(machine, web);
+    await stop(machine, web, OUTSIDE);
     expect([web.phase, machine.happened]).toEqual(['declared', ['created web']]);
+  });
+
+  test('asked from inside answers at once, since who asks dies only when answered', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const caller = machine.spawn(web);
+    machine.cgroupfs.stubborn.add(caller);
+    const before = performance.now();
+    await stop(machine, web, caller);
+    expect(performance.now() - before).toBeLessThan(2_000);
+    expect([...machine.cgroupfs.processes.keys()]).toEqual([caller]);
+    machine.kill(caller);
+    await expect.poll(() => web.phase, { timeout: 3_000 }).toBe('stopped');
   });
 
   test('EBUSY when the daemon lives in it, and nobody is killed', async () => {
     using machine = new FakeMachine();
     machine.spawn(await running(machine, 'web/job'), { pid: process.pid });
-    await expect(stop(machine, machine.container('web'))).rejects.toMatchObject({ errno: 'EBUSY' });
+    await expect(stop(machine, machine.container('web'), OUTSIDE)).rejects.toMatchObject({ errno: 'EBUSY' });
     expect(machine.cgroupfs.processes.has(process.pid)).toBe(true);
   });
 });

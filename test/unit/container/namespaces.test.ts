@@ -10,7 +10,7 @@ async function machineWithTwo() {
   const { volume } = machine.cgroupfs;
   const give = (pid: number, inodes: Record<string, number>) => {
     for (const [link, inode] of Object.entries(inodes)) {
-      if (volume.readdirSync(`/proc/${pid}/ns`).includes(link)) volume.unlinkSync(`/proc/${pid}/ns/${link}`);
+      if (machine.files.readdirSync(`/proc/${pid}/ns`).includes(link)) volume.unlinkSync(`/proc/${pid}/ns/${link}`);
       volume.symlinkSync(`${link.replace('_for_children', '')}:[${inode}]`, `/proc/${pid}/ns/${link}`);
       machine.kernel.namespaces.set(`${pid}/${link}`, { inode, id: BigInt(inode) + 1000n });
     }

@@ -7,6 +7,8 @@ import type { Pid } from '../../../src/ids.ts';
 import { cloneFlags, DEFAULT_KINDS } from '../../../src/namespaces.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
 
+const OUTSIDE = 1 as Pid;
+
 describe('start', () => {
   test('starts an init in a cgroup of its own, and says so', async () => {
     using machine = new FakeMachine();
@@ -57,7 +59,7 @@ describe('start', () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
     await start(machine, web, machine.request(), ['uts', 'net']);
-    await stop(machine, web);
+    await stop(machine, web, OUTSIDE);
     const next = machine.nextDaemon();
     await start(next, next.container('web'), next.request());
     expect(next.container('web').kinds).toEqual(['uts', 'net']);
@@ -93,7 +95,7 @@ describe('start', () => {
   test('EBUSY below a frozen container, naming it', async () => {
     using machine = new FakeMachine();
     await start(machine, machine.container('web'), machine.request());
-    await freeze(machine, machine.container('web'), 1 as Pid);
+    await freeze(machine, machine.container('web'), OUTSIDE);
     await expect(start(machine, machine.container('web/job'), machine.request())).rejects.toMatchObject({
       errno: 'EBUSY',
       message: expect.stringContaining('"web" is frozen') as string,

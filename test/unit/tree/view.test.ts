@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../src/container/change.ts';
 import { hide } from '../../../src/container/registry.ts';
-import type { Pid } from '../../../src/ids.ts';
+import type { Pid, Serial } from '../../../src/ids.ts';
 import { entryNamed, NS_DIRECTORY } from '../../../src/tree/control/table.ts';
 import { S_IFDIR } from '../../../src/tree/filesystem.ts';
 import { directoryId, nodeId, ROOT_ID, type NodeId } from '../../../src/tree/node-id.ts';
@@ -9,6 +9,7 @@ import { View } from '../../../src/tree/view.ts';
 import { registryOf } from '../../support/registry-of.ts';
 
 const at = { sec: 9, nsec: 0 };
+const WEB = 1 as Serial;
 
 function viewOf(...paths: string[]) {
   const { registry, at: find } = registryOf(...paths);
@@ -114,10 +115,10 @@ describe('View.readdir', () => {
 describe('View.isEmpty', () => {
   test.each<[string, boolean, Change[]]>([
     ['never started', true, []],
-    ['refused something', true, [{ op: 'error', serial: 1, text: 'no', at } as Change]],
-    ['running', false, [{ op: 'phase', serial: 1, phase: 'running', at } as Change]],
-    ['stopped', false, [{ op: 'phase', serial: 1, phase: 'stopped', at } as Change]],
-    ['asked for a namespace', false, [{ op: 'want', serial: 1, kinds: ['net'] } as Change]],
+    ['refused something', true, [{ op: 'error', serial: WEB, text: 'no', at }]],
+    ['running', false, [{ op: 'phase', serial: WEB, phase: 'running', at }]],
+    ['stopped', false, [{ op: 'phase', serial: WEB, phase: 'stopped', at }]],
+    ['asked for a namespace', false, [{ op: 'want', serial: WEB, kinds: ['net'] }]],
   ])('of a container that is %s: %s', (_, empty, changes) => {
     const { registry, view, find } = viewOf('web');
     for (const change of changes) registry.apply(change);

@@ -4,6 +4,7 @@ import {
   notifyExpiredEntry,
   notifyInvalidEntry,
   notifyInvalidInode,
+  notifyNewEpoch,
   notifyPoll,
   notifyResend,
 } from '../../../../mount/device/encode-notify.ts';
@@ -19,6 +20,7 @@ test.each([
   ['INVAL_ENTRY, expire only', notifyExpiredEntry(ID, 'web'), 3, [u64(ID), u32(3), u32(1), str('web')]],
   ['POLL', notifyPoll(77), 1, [u64(77)]],
   ['RESEND', notifyResend(), 7, []],
+  ['INC_EPOCH', notifyNewEpoch(), 8, []],
 ])('%s', (_name, bytes, code, fields) => {
   const body = Buffer.concat(fields);
   expect(bytes).toEqual(Buffer.concat([u32(16 + body.length), u32(code), u64(0), body]));

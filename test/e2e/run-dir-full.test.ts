@@ -1,0 +1,107 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { runFiles } from '../../src/instance.ts';
+import { consistent } from '../support/consistency.ts';
+import { initOf, nothingLeft } from '../support/containers.ts';
+import { runningDaemon, serving } from '../support/daemon-deaths.ts';
+import { eventually, isAlive, mounted, type Mounted } from '../support/mounted.ts';
+
+/** The run directory is a file system of its own, with 1 MB. */
+const disk = mkdtempSync('/var/tmp/nsdir-full-');
+let tree: Mounted;
+beforeAll(async () => {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
+  const own = await mounted('--run-dir', `${disk}/run`);
+  tree = { ...own, instance: { ...own.instance, runDir: `${disk}/run` } };
+});
+afterAll(async () => {
+  empty();
+  await tree.nsdir('umount', '--kill', '--lazy', '--run-dir', `${disk}/run`, tree.dir);
+  execFileSync('umount', ['--lazy', disk]);
+  rmSync(disk, { recursive: true });
+});
+
+beforeEach(async () => {
+  await tree.ok('mkdir web cold to gone; echo running > web/.state; echo running > cold/.state; echo frozen > cold/.state');
+});
+afterEach(async () => {
+  empty();
+  await tree.ok('rm -rf $(ls)');
+  await nothingLeft(tree);
+});
+
+/** Nobody can write one byte more there. */
+function fill(): void {
+  const { bavail, bsize } = statfsSync(disk);
+  execFileSync('fallocate', ['-l', String(bavail * bsize), `${disk}/ballast`]);
+  const files = runFiles(tree.instance);
+  // What the files' last pages have room for still.
+  for (const file of [files.journal, files.tombstones]) execFileSync('sh', ['-c', `chattr +i ${file} 2>/dev/null || :`]);
+}
+
+function empty(): void {
+  rmSync(`${disk}/ballast`, { force: true });
+}
+
+test('with the run directory full, what changes something is ENOSPC', async () => {
+  fill();
+  await exhaust();
+  for (const command of ['mkdir new', 'mv web to/moved', 'mv web name', 'chmod 700 web', 'rmdir gone']) {
+    expect([command, (await tree.sh(command)).stderr]).toEqual([command, expect.stringContaining('No space left on device')]);
+  }
+  for (const [word, name] of [['running', 'to'], ['frozen', 'web'], ['running', 'cold'], ['stopped', 'web']] as const) {
+    const { status, stderr } = await tree.sh(`printf ${word} | dd of=${name}/.state conv=notrunc status=none`);
+    expect([word, name, status, stderr]).toEqual([word, name, 1, expect.stringContaining('No space left on device')]);
+  }
+  expect(await tree.ok('ls; cat web/.state cold/.state; stat -c %a web')).toBe(
+    'cold\ngone\nto\nweb\nrunning\nfrozen\n755',
+  );
+  await consistent(tree);
+  expect((await tree.sh('rm -rf web')).stderr).toContain('No space left on device');
+  expect(await tree.ok('cat web/.state; ls -A web | grep -c state')).toBe('running\n1');
+  await consistent(tree);
+});
+
+test('when there is room again, everything works again', async () => {
+  fill();
+  await exhaust();
+  expect((await tree.sh('mkdir new')).status).toBe(1);
+  empty();
+  await tree.ok('mkdir new; echo running > new/.state; mv web to/moved; echo running > cold/.state; rmdir gone');
+  expect(await tree.ok('ls; cat to/moved/.state cold/.state new/.state')).toBe('cold\nnew\nto\nrunning\nrunning\nrunning');
+  await consistent(tree);
+});
+
+test('an init that ends while the run directory is full is known to have ended when there is room', async () => {
+  const init = await initOf(tree, 'web');
+  fill();
+  await exhaust();
+  process.kill(init, 'SIGKILL');
+  await eventually(() => !isAlive(init), 'it is dead');
+  await sleep(300);
+  empty();
+  await eventually(async () => (await tree.ok('cat web/.state web/.exit')) === 'stopped\n137', 'it has stopped');
+  await consistent(tree);
+});
+
+test('a daemon that dies while the run directory is full is followed by one that serves', async () => {
+  fill();
+  await exhaust();
+  const daemon = runningDaemon(tree) ?? 0;
+  process.kill(daemon, 'SIGKILL');
+  await eventually(() => ![undefined, daemon].includes(runningDaemon(tree)), 'another daemon is started');
+  expect(await tree.ok('ls; cat web/.state cold/.state')).toBe('cold\ngone\nto\nweb\nrunning\nfrozen');
+  expect((await tree.sh('mkdir new')).stderr).toContain('No space left on device');
+  empty();
+  await tree.ok('mkdir new');
+  await serving(tree);
+  await consistent(tree);
+});
+
+/** Uses up what the last page of the journal has room for: small changes, until one is refused. */
+async function exhaust(): Promise<void> {
+  await tree.ok('i=0; while [ $i -lt 200 ]; do mkdir x$i || break; i=$((i+1)); done 2>/dev/null; :');
+  writeFileSync('/dev/null', '');
+}
