@@ -43,8 +43,8 @@ export async function stop(machine: Machine, container: Container, caller: Pid):
     const directory = machine.cgroupOf(container);
     const own = machine.containerOf(caller);
     const isInside = own !== undefined && contains(container, own);
-    // Without room to write down that they are dead, nobody is killed.
-    machine.store.commit([]);
+    // Without room to write down that they are dead, nobody is killed: an exit and a phase for each.
+    machine.store.requireRoom([...subtree(container)].filter(isLive).length * 2);
     if (await kill(machine, directory, { limitMs: isInside ? 0 : KILL_LIMIT_MS })) {
       await settleDead(machine, container);
       await removeCgroup(machine.files, directory);
@@ -74,6 +74,8 @@ export async function remove(
     const directory = machine.cgroupOf(container);
     const live = isLive(container);
     if (live || files.existsSync(directory)) {
+      // This, an exit and the drop.
+      store.requireRoom(3);
       store.commit([{ op: 'phase', serial, phase: 'removing', at: now() }], request.unique);
       await destroy(machine, container, directory);
       if (live) events.emit(container, 'killed');

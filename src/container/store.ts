@@ -7,6 +7,9 @@ import { Registry } from './registry.ts';
 const REWRITE_ABOVE_BYTES = 1 << 20;
 const REWRITE_RATIO = 4;
 
+/** A commit of one change without names has less. */
+const COMMIT_BYTES = 256;
+
 /** Requests whose outcome is remembered; the kernel has far fewer under way at once (`max_background`, waiting threads). */
 const DONE_LIMIT = 8192;
 
@@ -44,6 +47,14 @@ export class Store {
     if (done !== undefined) this.#remember(done);
     for (const listener of this.#listeners) listener(changes);
     if (this.#journal.bytes > this.#rewriteAt) this.#rewrite();
+  }
+
+  /**
+   * To be asked before what cannot be undone is done, and then written down by `commits` commits. Throws as `commit` if
+   * there is no room for that.
+   */
+  requireRoom(commits: number): void {
+    this.#journal.requireRoom(commits * COMMIT_BYTES);
   }
 
   /** Whether the request of this number was carried out, by this daemon or a former one over the same device. */

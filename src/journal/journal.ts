@@ -59,6 +59,15 @@ export class Journal<Entry> {
     this.#bytes += line.length;
   }
 
+  /** Throws as `append` if there is no room for `bytes` more now. What is written for it is taken back. */
+  requireRoom(bytes: number): void {
+    try {
+      writeAll(this.#fd, Buffer.alloc(bytes), this.#path);
+    } finally {
+      ftruncateSync(this.#fd, this.#bytes);
+    }
+  }
+
   /** Puts `entries` in the place of all that was written so far, atomically. Throws as `append`. */
   rewrite(entries: Iterable<Entry>): void {
     const next = `${this.#path}.new`;
