@@ -67,12 +67,13 @@ export class DeviceSession {
       machine.log.error({ where, err: error }, 'bug: answered EIO');
     };
     this.#machine = machine;
-    this.#notifier = new Notifier(fd, machine.log);
+    const io = openRawIo();
+    this.#notifier = new Notifier(io, fd, machine.log);
     this.#pollers = new Pollers(files.pollers, (wake) => {
       this.#notifier.push(`poll ${wake}`, notifyPoll(wake));
     });
     this.#tree = new Tree(machine, this.#listener(), incarnation * HANDLES_PER_DAEMON + 2);
-    this.#replier = new Replier({ io: openRawIo(), fd, writer: new Writer(), traceFd, onBug });
+    this.#replier = new Replier({ io, fd, writer: new Writer(), traceFd, onBug });
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#posted = new Int32Array(new SharedArrayBuffer(4));

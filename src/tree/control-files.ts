@@ -45,13 +45,17 @@ export class ControlFiles {
     this.#nextHandle = firstHandle;
   }
 
-  /** Throws ESTALE, for `.ns` ENOENT, for an entry that has nothing to say, unless somebody has it open. */
+  /**
+   * Throws ESTALE for an entry that has nothing to say, unless somebody has it open. `.ns` is then as any directory that was
+   * removed: somebody may stand in it, or be about to remove it.
+   */
   async attr(request: Request, node: ControlNode): Promise<Attr> {
     const { container, control } = node;
     const id = idOf(node);
     if (!this.#view.resolves(container, control)) {
       for (const open of this.#plain.values()) if (open === id) return silentAttr(node);
-      throw silent(control, container);
+      if ((control.mode(container) & S_IFMT) === S_IFDIR) return controlAttr(container, control, 0, 0);
+      throw silent(control);
     }
     const type = control.mode(container) & S_IFMT;
     if (type === S_IFLNK) return controlAttr(container, control, Buffer.byteLength(this.target(request, node)));
@@ -73,7 +77,7 @@ export class ControlFiles {
   async open(request: Request, node: ControlNode, flags: number): Promise<Opened> {
     const access = flags & O_ACCMODE;
     const speaks = this.#view.resolves(node.container, node.control);
-    if (!speaks && (flags & O_CREAT) === 0) throw silent(node.control, node.container);
+    if (!speaks && (flags & O_CREAT) === 0) throw silent(node.control);
     const handle = this.#nextHandle;
     this.#nextHandle += 2;
     if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
@@ -142,13 +146,9 @@ export function silentAttr({ container, control }: ControlNode): Attr {
   return controlAttr(container, control, 0);
 }
 
-/**
- * The kernel went by a name it still has: at ESTALE it looks it up again, and says ENOENT, or creates it where asked. Of a
- * directory it would not, if that is where a caller stands.
- */
-function silent(control: ControlEntry, container: Container): FsError {
-  const isDirectory = (control.mode(container) & S_IFMT) === S_IFDIR;
-  return new FsError(isDirectory ? 'ENOENT' : 'ESTALE', `${control.name} has nothing to say`);
+/** The kernel went by a name it still has: at ESTALE it looks it up again, and says ENOENT, or creates it where asked. */
+function silent({ name }: ControlEntry): FsError {
+  return new FsError('ESTALE', `${name} has nothing to say`);
 }
 
 function idOf({ container, control }: ControlNode): NodeId {

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
 import { initOf, nothingLeft } from '../support/containers.ts';
 import { runningDaemon, serving } from '../support/daemon-deaths.ts';
@@ -13,7 +14,8 @@ let tree: Mounted;
 beforeAll(async () => {
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
   const own = await mounted('--run-dir', `${disk}/run`);
-  tree = { ...own, instance: { ...own.instance, runDir: `${disk}/run` } };
+  const instance = { ...own.instance, runDir: `${disk}/run` };
+  tree = { ...own, instance, daemonPid: () => Number(readFileSync(runFiles(instance).daemonPid, 'utf8')) };
 });
 afterAll(async () => {
   empty();

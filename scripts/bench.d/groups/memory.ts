@@ -11,7 +11,8 @@ export const memory: Group = {
   name: 'memory',
   title: 'Memory of the daemon',
   method:
-    'Pss_Anon of the daemon process (smaps_rollup; pages of files come and go as the machine likes), after 200 containers were made and removed and again after 10,000 were ' +
+    'Pss_Anon of the daemon process (smaps_rollup; pages of files come and go as the machine likes), after 200 ' +
+    'containers were made and removed, and again after 10,000 were ' +
     'made; the least of ten seconds of light work, in which its garbage is collected.',
   async *measure({ helpers }: Bench) {
     await using tree = await mountTree();

@@ -1,4 +1,4 @@
-import { existsSync, fstatSync, ftruncateSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
 import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
@@ -8,6 +8,8 @@ import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
+
+const { O_CREAT, O_WRONLY } = constants;
 
 /** Where the supervisor leaves the open device. */
 const DEVICE_FD = 3;
@@ -67,7 +69,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
     ...options,
     incarnation: nextIncarnation(files.incarnation),
   });
-  writeFileSync(files.daemonPid, `${process.pid}\n`);
+  overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, log));
   try {
@@ -91,8 +93,16 @@ async function shutDown(instance: Instance, log: Log): Promise<void> {
 function nextIncarnation(file: string): number {
   const last = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
   const next = Number.isInteger(last) ? last + 1 : 1;
-  writeFileSync(file, `${next}\n`);
+  overwrite(file, `${next}\n`);
   return next;
+}
+
+/** Writes a short file in its place: where the disk is full there is no room to make it anew. */
+function overwrite(file: string, text: string): void {
+  const fd = openSync(file, O_WRONLY | O_CREAT, 0o644);
+  writeSync(fd, text, 0);
+  ftruncateSync(fd, text.length);
+  closeSync(fd);
 }
 
 function boundLog(): void {

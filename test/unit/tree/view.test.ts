@@ -103,6 +103,17 @@ describe('View.readdir', () => {
     }
   });
 
+  test('lists what came since it was last read, and not what went', () => {
+    const { registry, names, find } = viewOf('web', 'db');
+    expect(names('').slice(0, 2)).toEqual(['web', 'db']);
+    const made = { serial: registry.nextSerial, parent: find('').serial, mode: 0o755, uid: 0, gid: 0, at };
+    registry.apply({ op: 'make', name: 'new', ...made });
+    expect(names('').slice(0, 3)).toEqual(['web', 'db', 'new']);
+    registry.apply({ op: 'move', serial: find('web').serial, parent: find('').serial, name: 'www', at });
+    registry.apply({ op: 'drop', serial: find('db').serial, at });
+    expect(names('').slice(0, 2)).toEqual(['www', 'new']);
+  });
+
   test('does not list what was unlinked', () => {
     const { registry, names, find, start } = viewOf('web');
     registry.apply(start('web'));
