@@ -16,7 +16,9 @@ const LAYERS = [
 
 /** Import patterns, relative as written in this code base, that reach a folder of a layer. */
 const reaching = (folder) =>
-  folder === 'mount' ? ['**/mount/**'] : [`**/${folder.replace('src/', '')}/*.ts`, `**/${folder.replace('src/', '')}/**/*.ts`];
+  folder === 'mount'
+    ? ['**/mount/**']
+    : [`**/${folder.replace('src/', '')}/*.ts`, `**/${folder.replace('src/', '')}/**/*.ts`];
 
 const direction = LAYERS.flatMap((layer, index) =>
   layer.map((folder) => {

@@ -27,7 +27,6 @@ export function serial(value: number): Serial {
   return value as Serial;
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { instanceFor } from '../../src/instance.ts';
 import { emptyDirectory, nsdir, nsdirAfter } from '../support/nsdir.ts';
-import { mounted, type Outcome } from '../support/mounted.ts';
+import { type Outcome } from '../support/mounted.ts';
 
 /** It was refused for this, with this remedy, and nothing was begun. */
 function expectRefusal({ status, stdout, stderr }: Outcome, dir: string, problem: string, remedy: string): void {
@@ -87,10 +87,3 @@ test.each(['/proc/nsdir', '/proc/1/task/nsdir', '/dev/null/nsdir'])(
     expect(stderr).not.toMatch(/^\s+at /m);
   },
 );
-
-test('a directory inside a tree of containers is none to mount at', async () => {
-  await using tree = await mounted();
-  await tree.ok('mkdir web');
-  const { status, stderr } = await tree.nsdir('mount', `${tree.dir}/web`);
-  expect([status, stderr]).toEqual([1, expect.stringContaining('tree of containers')]);
-});

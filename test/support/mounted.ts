@@ -1,5 +1,5 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -131,28 +131,4 @@ export function cgroup2MountPoint(): string {
     .find((line) => line.includes(' - cgroup2 '));
   if (mount === undefined) throw new Error('no cgroup v2 is mounted');
   return mount.split(' ')[4] ?? '';
-}
-
-/** Whether a program is on the machine's PATH. */
-export function has(program: string): boolean {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Pids whose command line contains `mark`. */
-export function pidsOf(mark: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(mark) && Number(name) !== process.pid;
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }

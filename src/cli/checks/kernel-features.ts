@@ -5,7 +5,11 @@ import { bad, type Check, good } from './check.ts';
 const FEATURES = [
   { name: 'clone3 into a cgroup', since: [5, 7], without: 'a container starts beside its cgroup and is moved into it' },
   { name: 'cgroup.kill', since: [5, 14], without: 'killing freezes, kills one by one and thaws' },
-  { name: 'FUSE resend', since: [6, 9], without: 'the daemon keeps unanswered requests in a file, for the next one to answer' },
+  {
+    name: 'FUSE resend',
+    since: [6, 9],
+    without: 'the daemon keeps unanswered requests in a file, for the next one to answer',
+  },
 ] as const;
 
 export const KERNEL_FEATURES: readonly Check[] = FEATURES.map(({ name, since, without }) => ({

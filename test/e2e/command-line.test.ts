@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { initOf } from '../support/containers.ts';
+import { mounted, type Mounted } from '../support/mounted.ts';
+import { emptyDirectory, nsdir } from '../support/nsdir.ts';
+
+let tree: Mounted;
+beforeAll(async () => {
+  tree = await mounted();
+  await tree.ok('mkdir -p web/job plain; echo running > web/.state; echo running > web/job/.state');
+  await tree.ok('echo frozen > web/job/.state');
+});
+afterAll(() => tree[Symbol.asyncDispose]());
+
+test.each(COMMANDS.map(({ name }) => name))(
+  'nsdir %s --help tells its usage and every option, and does nothing',
+  async (name) => {
+    const { status, stdout, stderr } = await nsdir([name, '--help']);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^usage: nsdir ${name}`));
+    expect(stdout).toMatch(/^ +-h, --help +show this$/m);
+  },
+);
+
+test.each(COMMANDS.map(({ name }) => name))(
+  'nsdir %s with an option it does not have: exit 2, and where to look',
+  async (name) => {
+    const { status, stdout, stderr } = await nsdir([name, '--nonesuch']);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('--nonesuch');
+    expect(stderr).toContain(`Try: nsdir ${name} --help`);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  },
+);
+
+test.each([
+  [[], 2],
+  [['--help'], 0],
+  [['--version'], 0],
+  [['nonesuch'], 2],
+  [['--nonesuch'], 2],
+  [['mount', 'a', 'b'], 2],
+  [['umount', 'a', 'b'], 2],
+  [['tree', 'a', 'b'], 2],
+  [['run', 'web'], 2],
+  [['run', '--', 'true'], 2],
+  [['run', '--ns', 'nonesuch', 'web', '--', 'true'], 2],
+  [['tree', '--json', '--watch'], 2],
+  [['logs'], 2],
+] as const)('nsdir %j exits %i', async (args, status) => {
+  const outcome = await tree.nsdir(...args);
+  expect(outcome.status).toBe(status);
+  if (status === 2) expect([outcome.stdout, outcome.stderr]).toEqual(['', expect.stringMatching(/nsdir/)]);
+});
+
+test('nsdir tree shows names, states, inits and processes as a tree', async () => {
+  const { status, stdout } = await tree.nsdir('tree');
+  expect(status).toBe(0);
+  const lines = stdout.split('\n');
+  const line = (name: string) => lines.find((text) => text.includes(` ${name} `)) ?? '';
+  expect(line('plain')).toMatch(/plain +- /);
+  expect(line('web')).toMatch(new RegExp(`web +running +${await initOf(tree, 'web')} +1 `));
+  expect(line('job')).toMatch(new RegExp(`job +frozen +${await initOf(tree, 'web/job')} +1 `));
+  expect(line('job').indexOf('job')).toBeGreaterThan(line('web').indexOf('web'));
+});
+
+test('nsdir tree --json is for scripts', async () => {
+  const { status, stdout } = await tree.nsdir('tree', '--json', `${tree.dir}/web`);
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    name: 'web',
+    state: 'running',
+    init: await initOf(tree, 'web'),
+    processes: 1,
+    cpuUsec: expect.any(Number) as number,
+    memoryBytes: expect.any(Number) as number,
+    children: [{ name: 'job', state: 'frozen', children: [] }],
+  });
+});
+
+test('nsdir tree where there is no tree says how to mount one', async () => {
+  using place = emptyDirectory();
+  const { status, stderr } = await nsdir(['tree', place.dir]);
+  expect([status, stderr]).toEqual([1, expect.stringContaining(`nsdir mount ${place.dir}`)]);
+});
+
+interface Report {
+  readonly version: string;
+  readonly mountPoint: string;
+  readonly checks: {
+    readonly name: string;
+    readonly required: boolean;
+    readonly ok: boolean;
+    readonly remedy?: string;
+  }[];
+  readonly daemon: { readonly pid: number; readonly alive: boolean; readonly adapter: string } | null;
+}
+
+test('nsdir doctor tells what there is, and of the daemon', async () => {
+  const { status, stdout } = await tree.nsdir('doctor');
+  expect(status).toBe(0);
+  for (const name of ['node', 'capabilities', '/dev/fuse', 'cgroup v2', 'mount point']) {
+    expect(stdout).toMatch(new RegExp(`^ok +${name} `, 'm'));
+  }
+  expect(stdout).toMatch(new RegExp(`^daemon +${tree.daemonPid()}, version .*, answers$`, 'm'));
+});
+
+test('nsdir doctor --json is for scripts', async () => {
+  const { status, stdout } = await tree.nsdir('doctor', '--json');
+  const report = JSON.parse(stdout) as Report;
+  expect([status, report.mountPoint]).toEqual([0, tree.dir]);
+  expect(report.daemon).toMatchObject({ pid: tree.daemonPid(), alive: true, adapter: 'device' });
+  expect(report.checks.filter(({ required, ok }) => required && !ok)).toEqual([]);
+});
+
+test('nsdir doctor exits 1 where something is missing, with the command that mends it', async () => {
+  using place = emptyDirectory();
+  const around = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
+  const { status, stdout } = await nsdir(['doctor', '--json', place.dir], around);
+  const report = JSON.parse(stdout) as Report;
+  const capabilities = report.checks.find(({ name }) => name === 'capabilities');
+  expect([status, capabilities?.ok, report.daemon]).toEqual([1, false, null]);
+  expect(capabilities?.remedy).toContain('sudo');
+});
+
+test('nsdir doctor tells of a daemon that does not answer', async () => {
+  process.kill(tree.daemonPid(), 'SIGSTOP');
+  try {
+    const { stdout } = await tree.nsdir('doctor');
+    expect(stdout).toContain(`does not answer: nsdir mount ${tree.dir} takes over`);
+  } finally {
+    process.kill(tree.daemonPid(), 'SIGCONT');
+  }
+});
