@@ -39,6 +39,16 @@ export function systemErrno(error: unknown): Errno | undefined {
   return typeof code === 'string' && code in constants.errno ? (code as Errno) : undefined;
 }
 
+/** Characters of what was written that an error shows. */
+const QUOTED_MAX = 60;
+
+/** What somebody wrote, fit for an error's one line: in quotes, without control characters, and not at length. */
+export function quoted(text: string): string {
+  const shown = text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}…` : text;
+  // JSON leaves DEL and the C1 controls, on which terminals act.
+  return JSON.stringify(shown).replace(/[\u007f-\u009f]/g, '\u{FFFD}');
+}
+
 /** For `default:` of a switch over a union: the compiler says when a case is missing. */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value: ${JSON.stringify(value)}`);

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { processes } from '../cgroup/cgroup.ts';
-import { FsError } from '../errno.ts';
+import { FsError, quoted } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
@@ -92,6 +92,6 @@ export function parseSignal(text: string): number {
   if (number >= 1 && number <= SIGNAL_MAX) return number;
   throw new FsError(
     'EINVAL',
-    `${JSON.stringify(text)} is not a signal; write a name such as TERM, or 1 to ${SIGNAL_MAX}`,
+    `${quoted(text)} is not a signal; write a name such as TERM, or 1 to ${SIGNAL_MAX}`,
   );
 }

@@ -2,7 +2,7 @@ import { frozenBy, isLive, type Container } from '../../container/container.ts';
 import { freeze, thaw } from '../../container/freeze.ts';
 import { start } from '../../container/start.ts';
 import { stop } from '../../container/destroy.ts';
-import { FsError } from '../../errno.ts';
+import { FsError, quoted } from '../../errno.ts';
 import { ROOT_SERIAL } from '../../ids.ts';
 import { DEFAULT_KINDS, isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../../namespaces.ts';
 import { S_IFREG } from '../filesystem.ts';
@@ -41,7 +41,7 @@ export const state: ControlEntry = {
     }
     throw new FsError(
       'EINVAL',
-      `Cannot write ${JSON.stringify(text)} to .state: write running, running KIND,…, running +KIND,…, frozen or stopped`,
+      `Cannot write ${quoted(text)} to .state: write running, running KIND,…, running +KIND,…, frozen or stopped`,
     );
   },
 };
@@ -54,10 +54,10 @@ function parseKinds(list: string): NamespaceKind[] {
     .split(',')
     .filter((word) => word !== '');
   const known = NAMESPACE_KINDS.map(({ kind }) => kind).join(', ');
-  if (words.length === 0) throw new FsError('EINVAL', `${JSON.stringify(list)} names no namespace; there are ${known}`);
+  if (words.length === 0) throw new FsError('EINVAL', `${quoted(list)} names no namespace; there are ${known}`);
   for (const word of words) {
     if (isNamespaceKind(word)) continue;
-    throw new FsError('EINVAL', `${JSON.stringify(word)} is not a kind of namespace; there are ${known}`);
+    throw new FsError('EINVAL', `${quoted(word)} is not a kind of namespace; there are ${known}`);
   }
   const asked = words.filter(isNamespaceKind);
   return NAMESPACE_KINDS.map(({ kind }) => kind).filter(
