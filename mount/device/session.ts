@@ -17,6 +17,7 @@ import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyInvalidInode, notifyNewEpoch, notifyPoll } from './encode-notify.ts';
 import { freeSlot } from './in-flight.ts';
 import type { Negotiated } from './negotiate.ts';
+import { Interruption } from './interruption.ts';
 import { Notifier } from './notifier.ts';
 import type { InterruptArgs } from './ops/connection.ts';
 import type { PollArgs } from './ops/files.ts';
@@ -56,8 +57,8 @@ export class DeviceSession {
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
   readonly #inFlightFd: number;
-  /** Requests under way here, by number, each with what aborts it. */
-  readonly #underWay = new Map<number, AbortController>();
+  /** Requests under way here, by number, each with what interrupts it. */
+  readonly #underWay = new Map<number, Interruption>();
   readonly #reappearing = new Set<NodeId>();
 
   constructor({ fd, machine, traceFile, incarnation, withoutResend }: SessionOptions) {
@@ -162,10 +163,17 @@ export class DeviceSession {
     }
     const begun = performance.now();
     const { unique } = decoded.request;
-    const abort = new AbortController();
-    this.#underWay.set(unique, abort);
+    const interruption = new Interruption();
+    this.#underWay.set(unique, interruption);
+    const request = {
+      ...decoded.request,
+      resent,
+      get signal() {
+        return interruption.signal;
+      },
+    };
     try {
-      const answer = await this.#answer(decoded, { ...decoded.request, resent, signal: abort.signal });
+      const answer = await this.#answer(decoded, request);
       this.#replier.answer(decoded, answer);
       this.#log(decoded, begun, 'ok');
     } catch (error) {
@@ -198,7 +206,7 @@ export class DeviceSession {
 
   /** The caller got a signal. A request that is not here was answered already, or its number is not known yet. */
   #interrupt({ target }: InterruptArgs): void {
-    this.#underWay.get(target)?.abort();
+    this.#underWay.get(target)?.happen();
   }
 
   /** Tells the replica, and the kernel where it would not know by itself. */

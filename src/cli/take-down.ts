@@ -13,9 +13,9 @@ import { pidFrom, signalIfThere, untilGone } from './processes.ts';
 
 const LAUNCHER_TIMEOUT_MS = 2_000;
 
-/** Ends the daemon and whatever mount of it is left: by asking, else by aborting its connection and killing it. */
-export async function takeDown(instance: Instance): Promise<void> {
-  if (await endDaemon(instance)) {
+/** Ends the daemon and whatever mount of it is left: by asking, else, after `timeoutMs`, by aborting its connection and killing it. */
+export async function takeDown(instance: Instance, timeoutMs?: number): Promise<void> {
+  if (await endDaemon(instance, timeoutMs)) {
     await clearAway(instance.mountPoint);
     return;
   }

@@ -90,8 +90,5 @@ export function parseSignal(text: string): number {
   const realTime = /^RTMIN(?:\+(\d{1,2}))?$/.exec(name);
   const number = named ?? (realTime ? RTMIN + Number(realTime[1] ?? 0) : /^\d{1,2}$/.test(name) ? Number(name) : 0);
   if (number >= 1 && number <= SIGNAL_MAX) return number;
-  throw new FsError(
-    'EINVAL',
-    `${quoted(text)} is not a signal; write a name such as TERM, or 1 to ${SIGNAL_MAX}`,
-  );
+  throw new FsError('EINVAL', `${quoted(text)} is not a signal; write a name such as TERM, or 1 to ${SIGNAL_MAX}`);
 }

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createCgroup, isPopulated } from '../cgroup/cgroup.ts';
 import { enableControllers } from '../cgroup/controllers.ts';
 import { kill } from '../cgroup/kill.ts';
@@ -6,6 +6,7 @@ import { ownLeaf } from '../cgroup/paths.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { FsError, systemErrno } from '../errno.ts';
+import type { FileAccess } from '../files.ts';
 import { stateFiles } from '../instance.ts';
 import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { now } from '../time.ts';
@@ -86,7 +87,7 @@ async function startLocked(
   const begun = now();
   try {
     // Of a container that had this number before the machine was booted: the state directory outlives the run directory.
-    if (container.phase === 'declared') rmSync(output, { force: true });
+    if (container.phase === 'declared' && existsSync(output)) rmSync(output);
     await prepareCgroups(machine, container, signal);
     const init = await launcher.start(
       {
@@ -129,18 +130,23 @@ function relativePath(container: Container, outer: Container | undefined): strin
 async function prepareCgroups(machine: Machine, container: Container, signal: AbortSignal | undefined): Promise<void> {
   const { files, hierarchy } = machine;
   const directory = machine.cgroupOf(container);
-  // A cgroup that was killed once kills all that is started in it: what an earlier life left goes first.
   const leaf = ownLeaf(directory);
-  if (!(await waitUntil(() => !isPopulated(files, leaf), LEFTOVER_WAIT_MS, signal))) {
-    throw new FsError('EBUSY', `processes of an earlier life are still dying in ${leaf}; try again`);
-  }
-  if (files.existsSync(directory)) await removeCgroup(files, isPopulated(files, directory) ? leaf : directory);
+  if (files.existsSync(directory)) await clearAway(files, directory, signal);
   for (const ancestor of chainOf(container)) {
     const path = machine.cgroupOf(ancestor);
     createUnlessThere(machine, path);
     enableControllers(files, hierarchy, path);
   }
   createUnlessThere(machine, leaf);
+}
+
+/** A cgroup that was killed once kills all that is started in it: what an earlier life left goes first. */
+async function clearAway(files: FileAccess, directory: string, signal: AbortSignal | undefined): Promise<void> {
+  const leaf = ownLeaf(directory);
+  if (!(await waitUntil(() => !isPopulated(files, leaf), LEFTOVER_WAIT_MS, signal))) {
+    throw new FsError('EBUSY', `processes of an earlier life are still dying in ${leaf}; try again`);
+  }
+  await removeCgroup(files, isPopulated(files, directory) ? leaf : directory);
 }
 
 function createUnlessThere({ files }: Machine, directory: string): void {

@@ -98,9 +98,13 @@ export class ControlFiles {
   /** Every write is a command of its own, wherever in the file it is, as in cgroupfs. EINVAL for what takes none. */
   async write(request: Request, { container, control }: ControlNode, data: Uint8Array): Promise<void> {
     if (data.length > WRITE_LIMIT_BYTES) {
-      throw new FsError('EINVAL', `Cannot write ${data.length} bytes to ${control.name}; write at most ${WRITE_LIMIT_BYTES} at a time`);
+      throw new FsError(
+        'EINVAL',
+        `Cannot write ${data.length} bytes to ${control.name}; write at most ${WRITE_LIMIT_BYTES} at a time`,
+      );
     }
-    if (!control.write) throw new FsError('EINVAL', `Cannot write to ${control.name}: it only reports; .state and .signal take commands`);
+    if (!control.write)
+      throw new FsError('EINVAL', `Cannot write to ${control.name}: it only reports; .state and .signal take commands`);
     await control.write(this.#machine, container, request, Buffer.from(data).toString('utf8').trim());
   }
 

@@ -85,6 +85,8 @@ export class View {
 
   *readdir(id: NodeId, cookie: number): Generator<DirEntry> {
     const { container, withinNs } = this.directory(id);
+    // Who unlinks a container's entries is about to remove it: the links of `.ns` need not be unlinked one by one.
+    if (withinNs && container.hidden !== 0 && hiddenNow(container, Date.now()) !== 0) return;
     if (!withinNs) yield* this.#children(container, cookie);
     for (const [index, control] of entriesOf(withinNs).entries()) {
       const next = FIRST_CONTROL_COOKIE + index;

@@ -1,5 +1,6 @@
+import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { detached, nothingLeft, processesOf } from '../support/containers.ts';
+import { detached, nothingLeft, processesOf, scratch } from '../support/containers.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
 
@@ -32,19 +33,24 @@ it('kills a fork bomb that has no pid namespace', async () => {
 });
 
 it('kills nested containers, each with a fork bomb', async () => {
+  using files = scratch();
   await using tree = await mounted();
   await tree.ok('mkdir web web/job web/job/task web/other');
-  for (const name of ['web', 'web/job', 'web/job/task', 'web/other']) await detached(tree, name, workload('fork-bomb'));
-  await bombed(tree, 700);
+  for (const name of ['web', 'web/job', 'web/job/task', 'web/other']) {
+    await detached(tree, name, workload('fork-bomb', '5', files.at('go')));
+  }
+  writeFileSync(files.at('go'), '');
+  await bombed(tree, 200);
   await removed(tree);
 });
 
-it('kills a fork bomb while it is frozen', async () => {
+it('kills fork bombs while they are frozen', async () => {
+  using files = scratch();
   await using tree = await mounted();
   await tree.ok('mkdir web web/job');
-  await detached(tree, 'web', workload('fork-bomb'));
-  await detached(tree, 'web/job', workload('fork-bomb'));
-  await bombed(tree, 300);
+  for (const name of ['web', 'web/job']) await detached(tree, name, workload('fork-bomb', '6', files.at('go')));
+  writeFileSync(files.at('go'), '');
+  await bombed(tree, 200);
   await tree.ok('echo frozen > web/.state');
   await removed(tree);
 });

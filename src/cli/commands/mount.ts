@@ -24,6 +24,7 @@ export const mount = defineCommand({
     foreground: { type: 'boolean', short: 'f', summary: 'stay, log to the terminal, end with SIGTERM or ^C' },
     trace: { type: 'string', argument: 'FILE', summary: 'write every request and reply to FILE' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info (default), warn or error' },
+    'no-resend': { type: 'boolean', summary: 'do as on a kernel before 6.9, which cannot send a request again' },
     ...INSTANCE_OPTIONS,
   },
   words: [0, 1],
@@ -40,6 +41,7 @@ export const mount = defineCommand({
       await makeWay(machine, instance);
       const options = [
         ...(values.trace === undefined ? [] : ['--trace', path.resolve(values.trace)]),
+        ...(values['no-resend'] === true ? ['--no-resend'] : []),
         ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
       ];
       if (values.foreground !== true) {

