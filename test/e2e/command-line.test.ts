@@ -58,7 +58,7 @@ test('nsdir tree shows names, states, inits and processes as a tree', async () =
   expect(status).toBe(0);
   const lines = stdout.split('\n');
   const line = (name: string) => lines.find((text) => text.includes(` ${name} `)) ?? '';
-  expect(line('plain')).toMatch(/plain +- /);
+  expect(line('plain')).toMatch(/plain +-$/);
   expect(line('web')).toMatch(new RegExp(`web +running +${await initOf(tree, 'web')} +1 `));
   expect(line('job')).toMatch(new RegExp(`job +frozen +${await initOf(tree, 'web/job')} +1 `));
   expect(line('job').indexOf('job')).toBeGreaterThan(line('web').indexOf('web'));
@@ -68,7 +68,7 @@ test('nsdir tree --json is for scripts', async () => {
   const { status, stdout } = await tree.nsdir('tree', '--json', `${tree.dir}/web`);
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
-    name: 'web',
+    name: `${tree.dir}/web`,
     state: 'running',
     init: await initOf(tree, 'web'),
     processes: 1,

@@ -66,13 +66,13 @@ it('counts memory of the subtree, and says whether the controller or /proc tells
   expect(await number(tree, 'web', 'memory.current')).toBeLessThan(64 * 2 ** 20);
 });
 
-it('sums the resident pages of the processes where there is no memory controller', async () => {
+it('sums the resident pages of the processes where there is no memory controller', async ({ skip }) => {
   using files = scratch();
   await using tree = await mounted();
   await detached(tree, 'web', workload('hold-memory', '32', files.at('ready')));
   await eventually(() => files.read('ready') === 'ready\n', 'it holds 32 MiB');
   const { 'memory.source': source, 'memory.current': current } = await stat(tree, 'web');
-  if (source === 'cgroup') return;
+  if (source === 'cgroup') skip('this machine’s cgroup v2 has the memory controller, which tells it');
   const pages = (await procsOf(tree, 'web')).map((pid) =>
     Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]),
   );

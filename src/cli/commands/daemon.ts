@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { abortConnection } from '../../../mount/device/fusectl.ts';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
 import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
 import { openMachine } from '../../container/open-machine.ts';
@@ -71,7 +72,8 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   });
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, log));
+  const device = (await mountsAt(instance.mountPoint)).at(-1)?.device;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
     await session.ended;
   } catch (error) {
@@ -82,12 +84,19 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   process.exit(0);
 }
 
-/** Ends the connection, so that the serving thread wakes and nobody waits for an answer, and takes the mount away. */
-async function shutDown(instance: Instance, log: Log): Promise<void> {
+/**
+ * Ends the connection, so that the serving thread wakes and nobody waits for an answer, and takes the mount away. The
+ * containers have the mount in their own namespaces, so that it lives, as `device`, though it is not seen here any more.
+ */
+async function shutDown(instance: Instance, device: string | undefined, log: Log): Promise<void> {
   log.info('asked to end');
   setTimeout(() => process.exit(0), SHUTDOWN_LIMIT_MS).unref();
-  const mounted = await mountsAt(instance.mountPoint);
-  if (mounted.length > 0) await clearAway(instance.mountPoint);
+  try {
+    if (device !== undefined) await abortConnection(device);
+    await clearAway(instance.mountPoint);
+  } catch (error) {
+    log.error({ err: error }, 'cannot end the mount by itself');
+  }
 }
 
 function nextIncarnation(file: string): number {
