@@ -1,4 +1,5 @@
 import { fstatSync, readSync, writeSync } from 'node:fs';
+import { systemErrno } from '../../src/errno.ts';
 
 /** A request's bytes that are kept; what a control entry takes in one write is less, and more is refused anyway. */
 const SLOT_BYTES = 8192;
@@ -49,15 +50,21 @@ export class InFlight {
     this.lastUnique = last;
   }
 
-  /** The slot taken, or `undefined` when all are: then this request is lost if the daemon dies. */
+  /** The slot taken, or `undefined` when all are, or the disk is full: then this request is lost if the daemon dies. */
   keep(bytes: Uint8Array): number | undefined {
     const slot = this.#free.pop() ?? (this.#used < SLOTS_LIMIT ? this.#used++ : undefined);
     if (slot === undefined) return undefined;
     const length = Math.min(bytes.length, SLOT_BYTES - LENGTH_BYTES);
     this.#entry.writeUInt32LE(length);
     this.#entry.set(bytes.subarray(0, length), LENGTH_BYTES);
-    writeSync(this.#fd, this.#entry, 0, LENGTH_BYTES + length, slot * SLOT_BYTES);
-    return slot;
+    try {
+      writeSync(this.#fd, this.#entry, 0, LENGTH_BYTES + length, slot * SLOT_BYTES);
+      return slot;
+    } catch (error) {
+      if (systemErrno(error) === undefined) throw error;
+      this.#free.push(slot);
+      return undefined;
+    }
   }
 
   /** Uses again a slot that was freed on disk. */

@@ -35,7 +35,7 @@ export function toMarkdown(report: Report): string {
     `- machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, virtualisation ${machine.virtualisation}`,
     `- system: ${machine.system}, Linux ${machine.kernel}, Node ${machine.node}`,
     `- nsdir ${machine.nsdir}; ${machine.date}; ${how} of ${seconds.toFixed(0)} s`,
-    `- others' work on it: load average ${machine.loadBefore.toFixed(2)} before the run, which ran at nice ${machine.nice}`,
+    `- others' work on it: load average ${machine.loadBefore.toFixed(2)} before the run, which had nice ${machine.nice} and ${machine.cpuWeight}`,
     '',
     '## Against the figures',
     '',

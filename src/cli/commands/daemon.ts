@@ -56,6 +56,11 @@ type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'>;
 
 async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
   const files = runFiles(instance);
+  // One request's failure, forgotten by whoever began it, is no reason to leave all others.
+  process.on('unhandledRejection', (reason) => {
+    log.error({ err: reason }, 'bug: a failure nobody waited for');
+  });
+  const device = (await mountsAt(instance.mountPoint)).at(-1)?.device;
   const machine = await openMachine({
     instance,
     log,
@@ -72,7 +77,6 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   });
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
-  const device = (await mountsAt(instance.mountPoint)).at(-1)?.device;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
     await session.ended;
