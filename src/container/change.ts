@@ -16,6 +16,8 @@ export type Change =
       readonly mode: number;
       readonly uid: number;
       readonly gid: number;
+      /** Made by a process in the parent. */
+      readonly inside?: boolean;
       readonly at: Timespec;
     }
   | {

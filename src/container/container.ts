@@ -31,6 +31,8 @@ export interface Container {
   mtime: Timespec;
   ctime: Timespec;
   phase: Phase;
+  /** Made by a process that was in the parent, not by somebody outside. */
+  inside: boolean;
   /** Its cgroup is being moved: what stands still there was not frozen by anybody's wish. */
   moving: boolean;
   /** When phase, init or exit status last changed: the time that control entries show. */

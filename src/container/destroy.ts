@@ -2,13 +2,13 @@ import { unlinkSync } from 'node:fs';
 import { processes } from '../cgroup/cgroup.ts';
 import { kill, KILL_LIMIT_MS } from '../cgroup/kill.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
-import { waitUntil } from '../cgroup/wait.ts';
 import { FsError } from '../errno.ts';
 import { isGone } from '../files.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { now } from '../time.ts';
 import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
+import { initGone } from './life.ts';
 import type { Machine } from './machine.ts';
 
 /**
@@ -97,13 +97,15 @@ export async function destroyCgroup(machine: Machine, directory: string, limitMs
 }
 
 async function destroy(machine: Machine, container: Container, directory: string): Promise<void> {
-  const { files } = machine;
+  // The news of the inits' ends wakes us; then, nearly always, nobody is left.
+  await kill(machine, directory, { limitMs: 0 });
+  await Promise.all([...subtree(container)].map((node) => initGone(node, EXIT_WAIT_MS)));
   if (!(await kill(machine, directory, { limitMs: REMOVE_WAIT_MS }))) {
     machine.log.warn({ container: container.serial }, 'killed processes are not gone yet; the removal goes on without');
     void aftermath(machine, directory);
     return;
   }
-  await Promise.all([removeCgroup(files, directory), waitUntil(() => container.init === undefined, EXIT_WAIT_MS)]);
+  await removeCgroup(machine.files, directory);
 }
 
 async function aftermath(machine: Machine, directory: string): Promise<void> {
@@ -121,10 +123,13 @@ async function aftermath(machine: Machine, directory: string): Promise<void> {
 
 function drop(machine: Machine, container: Container, unique?: number): void {
   const { instance, store, events } = machine;
+  const nodes = [...subtree(container)];
   store.commit([{ op: 'drop', serial: container.serial, at: now() }], unique);
-  events.emit(container, 'removed');
-  if (container.phase === 'declared') return;
-  for (const file of Object.values(stateFiles(instance, container.serial))) unlinkIfThere(file);
+  for (const node of nodes.reverse()) {
+    events.emit(node, 'removed');
+    if (node.phase === 'declared') continue;
+    for (const file of Object.values(stateFiles(instance, node.serial))) unlinkIfThere(file);
+  }
 }
 
 function unlinkIfThere(file: string): void {
@@ -139,7 +144,7 @@ function unlinkIfThere(file: string): void {
 async function settleDead(machine: Machine, container: Container): Promise<void> {
   const { store, events } = machine;
   const dead = [...subtree(container)].filter(isLive);
-  await waitUntil(() => dead.every(({ init }) => init === undefined), EXIT_WAIT_MS);
+  await Promise.all(dead.map((node) => initGone(node, EXIT_WAIT_MS)));
   for (const node of dead) {
     const { serial } = node;
     if (node.init) store.commit([{ op: 'exit', serial, status: KILLED_STATUS, at: now() }]);

@@ -9,6 +9,9 @@ import { encodeFrame, FrameReader } from './launcher-frames.ts';
 const CONNECT_RETRY_MS = 5;
 const CONNECT_LIMIT_MS = 3000;
 
+/** Nobody listens there, or who did is just dying (unix(7)). */
+const GONE: readonly unknown[] = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET'];
+
 /** Where a launcher is, and how to start one. All paths are absolute. */
 export interface LauncherPlace {
   readonly binary: string;
@@ -61,7 +64,7 @@ export async function connectLauncher(socket: string): Promise<Socket | undefine
     });
     connection.once('error', (error) => {
       const errno = systemErrno(error);
-      if (errno === 'ENOENT' || errno === 'ECONNREFUSED') resolve(undefined);
+      if (GONE.includes(errno)) resolve(undefined);
       else reject(new FsError(errno ?? 'EIO', `Cannot connect to the launcher at "${socket}"`, { cause: error }));
     });
   });

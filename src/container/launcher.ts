@@ -15,6 +15,9 @@ const PROTOCOL = '1';
 /** How long a launcher may take to say welcome, or to quit. */
 const ANSWER_LIMIT_MS = 3000;
 
+/** After this, a launcher that could not be had is tried again. */
+const RECONNECT_AGAIN_MS = 200;
+
 /** An exit that could not be taken down, for want of room say, is told again after this. */
 const EXIT_AGAIN_MS = 1000;
 
@@ -147,11 +150,18 @@ export class Launcher {
   /** After a connection that was made has ended; one that never was is told to `open`. */
   #closed(): void {
     for (const pending of this.#pending.values()) pending.fail('EIO', 'the launcher was lost');
-    if (this.#over === 'no' && this.#welcome === undefined) {
-      this.#reconnect().catch((error: unknown) => {
-        this.#options.log.error({ err: error }, 'no launcher: the next start tries again');
-      });
-    }
+    if (this.#over === 'no' && this.#welcome === undefined) this.#insist();
+  }
+
+  /** Connects again, until that is done: nobody else would hear of inits that end. */
+  #insist(): void {
+    const link = this.#reconnect();
+    link.catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'no launcher: trying again');
+      setTimeout(() => {
+        if (this.#over === 'no' && this.#link === link) this.#insist();
+      }, RECONNECT_AGAIN_MS).unref();
+    });
   }
 
   #reconnect(): Promise<LauncherLink> {

@@ -17,7 +17,27 @@ export async function initExited(machine: Machine, serial: Serial, init: Pid, st
   if (container?.init?.pid !== init) return;
   store.commit([{ op: 'exit', serial, status, at: now() }]);
   events.emit(container, 'exited', status);
+  waiting.get(container)?.();
   await settle(machine, container);
+}
+
+/** Who waits for an init's end. */
+const waiting = new WeakMap<Container, () => void>();
+
+/**
+ * Fulfilled when the launcher has said how the container's init ended, at once if it has none, else after `limitMs` at the
+ * latest. When an init with a pid namespace has ended, so has all that was in it (pid_namespaces(7)).
+ */
+export async function initGone(container: Container, limitMs: number): Promise<void> {
+  if (!container.init) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, limitMs);
+    waiting.set(container, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  waiting.delete(container);
 }
 
 /** The container has stopped if no process is left in it; else it is watched until that is so. */

@@ -1,7 +1,7 @@
 import { FsError } from '../errno.ts';
-import { containerName } from '../ids.ts';
+import { containerName, type Pid } from '../ids.ts';
 import { now } from '../time.ts';
-import type { Container } from './container.ts';
+import { contains, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
 
 /** `S_ISGID` and `S_ISVTX` (inode(7)). */
@@ -9,7 +9,7 @@ const SET_GID = 0o2000;
 const PERMISSIONS = 0o7777;
 
 export interface Maker {
-  readonly caller: { readonly uid: number; readonly gid: number };
+  readonly caller: { readonly pid: Pid; readonly uid: number; readonly gid: number };
   readonly unique: number;
   readonly resent: boolean;
 }
@@ -31,9 +31,28 @@ export function make(machine: Machine, parent: Container, text: string, mode: nu
   const { uid } = request.caller;
   const gid = inherits ? parent.gid : request.caller.gid;
   const bits = (mode & PERMISSIONS) | (inherits ? SET_GID : 0);
-  store.commit([{ op: 'make', serial, parent: parent.serial, name, mode: bits, uid, gid, at: now() }], request.unique);
+  const inside = isInside(machine, parent, request) ? { inside: true } : {};
+  const change = {
+    op: 'make',
+    serial,
+    parent: parent.serial,
+    name,
+    mode: bits,
+    uid,
+    gid,
+    ...inside,
+    at: now(),
+  } as const;
+  store.commit([change], request.unique);
   const made = store.registry.get(serial);
   if (!made) throw new FsError('EIO', `container ${serial} vanished while it was made`);
   events.emit(made, 'created');
   return made;
+}
+
+/** Whether the caller is a process of the container it makes another one in. */
+function isInside(machine: Machine, parent: Container, { caller }: Maker): boolean {
+  if (!parent.parent) return false;
+  const own = machine.containerOf(caller.pid);
+  return own !== undefined && contains(parent, own);
 }

@@ -2,7 +2,7 @@ import { assertNever } from '../errno.ts';
 import { ROOT_SERIAL, type Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
 import type { Change } from './change.ts';
-import { subtree, type Container } from './container.ts';
+import { isLive, subtree, type Container } from './container.ts';
 
 /** How long an unlinked control entry stays hidden if nothing else happens. */
 export const TOMBSTONE_MS = 10_000;
@@ -65,6 +65,7 @@ export class Registry {
     const parent = this.#bySerial.get(change.parent);
     if (!parent) return;
     const made = fresh(change.serial, parent, change.name, change.mode, change.uid, change.gid, change.at);
+    made.inside = change.inside ?? false;
     this.#bySerial.set(change.serial, made);
     this.#next = Math.max(this.#next, change.serial + 1);
     ownChildren(parent).set(change.name, made);
@@ -165,6 +166,17 @@ export function hiddenNow(container: Container, atMs: number): number {
   return container.hidden !== 0 && atMs - container.hiddenAt < TOMBSTONE_MS ? container.hidden : 0;
 }
 
+/**
+ * Whether a container that is being removed, and was while it ran, has only children that processes in it made since: a
+ * removal that lists first and unlinks afterwards cannot know those, and they die with it.
+ */
+export function hasOnlyLateChildren(container: Container, atMs: number): boolean {
+  if (hiddenNow(container, atMs) === 0 || !isLive(container)) return false;
+  const [, ...inner] = subtree(container);
+  const begun = container.hiddenAt - TOMBSTONE_MS;
+  return inner.every(({ inside, changed }) => inside && changed.sec * 1000 + changed.nsec / 1e6 >= begun);
+}
+
 /** Something happened to a container whose entries are being unlinked: what appears now is born hidden, or `rm -rf` would fail. */
 function keepHidden(container: Container): void {
   if (container.hidden !== 0) container.hidden = ALL_ENTRIES;
@@ -216,6 +228,7 @@ function fresh(
     mtime: at,
     ctime: at,
     phase: 'declared',
+    inside: false,
     moving: false,
     changed: at,
     init: undefined,
@@ -230,7 +243,8 @@ function fresh(
 /** Changes that make this container, its children apart, as it is; but for its file times, which children's `make` would touch. */
 function* describe(container: Container): Generator<Change> {
   const { serial, parent, name, mode, uid, gid, phase, init, kinds, changed: at } = container;
-  if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, at };
+  const inside = container.inside ? { inside: true } : {};
+  if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, ...inside, at };
   if (init) yield { op: 'start', serial, init, kinds: kinds ?? [], at };
   else if (kinds) yield { op: 'want', serial, kinds };
   if (phase !== 'declared') yield { op: 'phase', serial, phase, at };

@@ -1,4 +1,4 @@
-import { hiddenNow, type Registry } from '../container/registry.ts';
+import { hasOnlyLateChildren, hiddenNow, type Registry } from '../container/registry.ts';
 import type { Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
 import { NAME_MAX_BYTES } from '../ids.ts';
@@ -98,7 +98,7 @@ export class View {
 
   /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong. */
   isEmpty(container: Container): boolean {
-    if (container.children.size > 0) return false;
+    if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
     return !entriesOf(false).some(
       (control) =>
         control.report !== 'error' && control.listed?.(container) !== false && this.resolves(container, control),
