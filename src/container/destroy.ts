@@ -15,7 +15,7 @@ import type { Machine } from './machine.ts';
  * How long a removal waits for the dead to be gone. A process of the container that waits for a lock of this very
  * directory dies only when the removal is answered, so the rest is done afterwards.
  */
-const REMOVE_WAIT_MS = 2_000;
+const REMOVE_WAIT_MS = 1_000;
 
 /** How often the killing that a removal left behind is tried again. */
 const AFTERMATH_TRIES = 60;
