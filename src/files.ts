@@ -12,7 +12,7 @@ export interface FileAccess {
   readdirSync(path: string): string[];
   readdirSync(path: string, options: { withFileTypes: true }): { readonly name: string; isDirectory(): boolean }[];
   readlinkSync(path: string): string;
-  statSync(path: string): { readonly ino: number; readonly nlink: number };
+  statSync(path: string): { readonly ino: number; readonly nlink: number; readonly uid: number; readonly gid: number };
   existsSync(path: string): boolean;
 }
 

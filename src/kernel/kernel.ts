@@ -20,6 +20,8 @@ export interface Kernel {
   namespaceId(fd: number): bigint | undefined;
   /** ioctl NS_GET_PARENT (ioctl_ns(2)) of a pid or user namespace: a new descriptor; `undefined` at the top or out of sight. */
   namespaceParent(fd: number): number | undefined;
+  /** ioctl NS_GET_OWNER_UID (ioctl_ns(2)) of a user namespace: who made it, as the daemon's user namespace has the id. */
+  namespaceOwner(fd: number): number;
   /** mkdir/rmdir/… never go through here: Node has them. */
   close(fd: number): void;
 }

@@ -9,6 +9,7 @@ const SYS_PIDFD_OPEN = 434;
 
 /** linux/nsfs.h, NSIO 0xb7. */
 const NS_GET_PARENT = 0xb702;
+const NS_GET_OWNER_UID = 0xb704;
 const NS_GET_ID = 0x8008_b70d;
 
 /** Answers of an ioctl the kernel does not know. */
@@ -38,6 +39,11 @@ export function linuxKernel(): Kernel {
         (parent) => parent,
       );
     },
+    namespaceOwner(fd) {
+      const uid = new Uint32Array(1);
+      checked(libc().ioctl(fd, NS_GET_OWNER_UID, uid), 'ask a user namespace for its owner');
+      return uid[0] ?? 0;
+    },
     close: closeSync,
   };
 }
@@ -50,7 +56,7 @@ interface Outcome {
 
 interface Libc {
   syscall(number: number, a: number, b: number, c: number, d: number): Outcome;
-  ioctl(fd: number, request: number, argument: BigUint64Array | null): Outcome;
+  ioctl(fd: number, request: number, argument: BigUint64Array | Uint32Array | null): Outcome;
 }
 
 let loaded: Libc | undefined;

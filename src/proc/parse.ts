@@ -52,6 +52,9 @@ export interface ProcStatus {
   readonly threads: number;
   /** 0 none, 1 strict, 2 filter. */
   readonly seccomp: number;
+  /** Bit n is capability n (capabilities(7)), in the user namespace that the process is in. */
+  readonly capPermitted: bigint;
+  readonly capEffective: bigint;
 }
 
 export function parseStatus(text: string): ProcStatus {
@@ -62,6 +65,7 @@ export function parseStatus(text: string): ProcStatus {
       .filter((word) => word !== '')
       .map(Number);
   const first = (key: string) => list(key)[0] ?? 0;
+  const bits = (key: string) => BigInt(`0x${/^\s*([0-9a-f]+)/.exec(fields.get(key) ?? '')?.[1] ?? '0'}`);
   return {
     tgid: first('Tgid'),
     pid: first('Pid'),
@@ -73,6 +77,8 @@ export function parseStatus(text: string): ProcStatus {
     nsPids: list('NSpid'),
     threads: first('Threads'),
     seccomp: first('Seccomp'),
+    capPermitted: bits('CapPrm'),
+    capEffective: bits('CapEff'),
   };
 }
 

@@ -10,6 +10,7 @@ export interface FakeNamespace {
   readonly inode: number;
   readonly id?: bigint;
   readonly parent?: FakeNamespace;
+  readonly owner?: number;
 }
 
 const FIRST_FD = 1000;
@@ -69,6 +70,11 @@ export class FakeKernel implements Kernel {
     this.calls.push(['namespaceParent', fd]);
     const { parent } = this.#namespace(fd);
     return parent === undefined ? undefined : this.#give(parent);
+  }
+
+  namespaceOwner(fd: number): number {
+    this.calls.push(['namespaceOwner', fd]);
+    return this.#namespace(fd).owner ?? 0;
   }
 
   close(fd: number): void {

@@ -1,0 +1,92 @@
+import { ifThere, readIfThere, type FileAccess } from '../files.ts';
+import { pid as checkedPid, type Pid } from '../ids.ts';
+import { capableIn, userNamespaceDepth } from './capability.ts';
+import { credentialsOf, type Asked, type Credentials } from './credentials.ts';
+import { readStat } from './process.ts';
+
+/** capabilities(7) */
+const CAP_SYS_PTRACE = 19;
+
+/** Generations that are gone up; a chain of processes may be long, but is finite. */
+const ANCESTORS_LIMIT = 4096;
+
+/** What an LSM calls a process that it leaves alone (apparmor(7), selinux(8)). */
+const UNCONFINED = /^(?:unconfined|.*:unconfined_t(?::.*)?|kernel|)$/;
+
+/**
+ * Why `caller` may not trace `target`, in a few words; `undefined` if it may. The kernel's rule for PTRACE_ATTACH (ptrace(2),
+ * "Ptrace access mode checking", with PTRACE_MODE_ATTACH_REALCREDS), applied from outside: where that cannot be known for
+ * certain, it may not. To be asked again while the target is stopped: credentials change.
+ */
+export function whyNotTrace(asked: Asked, caller: Credentials, target: Pid): string | undefined {
+  const its = credentialsOf(asked, target);
+  if (!its) return 'it is gone';
+  if (its.tgid === caller.tgid) return undefined;
+  const capable = capableIn(asked, caller, target, CAP_SYS_PTRACE);
+  if (!capable && !haveSameIds(caller, its)) return `it is not of uid ${caller.uids[0]} and gid ${caller.gids[0]} alone`;
+  if (!mayReadItsMemory(asked, caller, its)) return 'it is not known to be dumpable (prctl(2), PR_SET_DUMPABLE)';
+  const isSubset = caller.userNamespace === its.userNamespace && (its.capPermitted & ~caller.capPermitted) === 0n;
+  if (!isSubset && !capable) return 'it has capabilities that the caller lacks';
+  return whyYamaRefuses(asked, caller, target, capable) ?? whyModuleRefuses(asked.files, caller, target);
+}
+
+/** The caller's real ids are all that the target has. */
+function haveSameIds(caller: Credentials, its: Credentials): boolean {
+  const [uid, gid] = [caller.uids[0], caller.gids[0]];
+  return its.uids.slice(0, 3).every((id) => id === uid) && its.gids.slice(0, 3).every((id) => id === gid);
+}
+
+/**
+ * Files below /proc/PID belong to the effective ids of a process that is dumpable, else to root as the user namespace of its
+ * memory has it (proc(5)). So those of a process whose ids are that root's do not tell; then a capability in that user
+ * namespace is needed, and where that may be one further out, in the daemon's own.
+ */
+function mayReadItsMemory(asked: Asked, caller: Credentials, its: Credentials): boolean {
+  const inMachine = () => capableIn(asked, caller, 'self', CAP_SYS_PTRACE);
+  const owner = ifThere(() => asked.files.statSync(`/proc/${its.pid}/environ`));
+  const [uid, gid] = [its.uids[1], its.gids[1]];
+  if (owner?.uid !== uid || owner?.gid !== gid) return inMachine();
+  const depth = userNamespaceDepth(asked, its.pid);
+  if (depth === 0) return (uid !== 0 || gid !== 0) || inMachine();
+  if (depth !== 1 || (uid === 0 && gid === 0)) return inMachine();
+  const isItsRoot = rootOf(asked.files, its.pid, 'uid') === uid && rootOf(asked.files, its.pid, 'gid') === gid;
+  return !isItsRoot || capableIn(asked, caller, its.pid, CAP_SYS_PTRACE);
+}
+
+/** What id 0 of its user namespace is in the daemon's (user_namespaces(7), "uid_map"). An unmapped one stands for 0. */
+function rootOf(files: FileAccess, target: Pid, kind: 'uid' | 'gid'): number {
+  const text = readIfThere(files, `/proc/${target}/${kind}_map`) ?? '';
+  const rows = text.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  return rows.find(([inside]) => inside === 0)?.[1] ?? 0;
+}
+
+/** Documentation/admin-guide/LSM/Yama.rst. Who was named by PR_SET_PTRACER is not to be seen: refused. */
+function whyYamaRefuses(asked: Asked, caller: Credentials, target: Pid, capable: boolean): string | undefined {
+  const scope = Number(readIfThere(asked.files, '/proc/sys/kernel/yama/ptrace_scope') ?? 0);
+  if (scope === 0 || (scope === 1 && (capable || isAncestor(asked.files, caller.tgid, target)))) return undefined;
+  if (scope === 2 && capable) return undefined;
+  return `kernel.yama.ptrace_scope is ${scope}`;
+}
+
+function isAncestor(files: FileAccess, ancestor: number, of: Pid): boolean {
+  let at: number | undefined = of;
+  for (let generation = 0; generation < ANCESTORS_LIMIT && at !== undefined && at > 0; generation++) {
+    if (at === ancestor) return true;
+    at = readStat(files, checkedPid(at))?.ppid;
+  }
+  return false;
+}
+
+/** Another security module's label (proc_pid_attr(5)): what its rules say is not known here. */
+function whyModuleRefuses(files: FileAccess, caller: Credentials, target: Pid): string | undefined {
+  const [mine, its] = [labelOf(files, caller.pid), labelOf(files, target)];
+  return mine === its || UNCONFINED.test(mine) ? undefined : `its security label is "${its}"`;
+}
+
+function labelOf(files: FileAccess, pid: Pid): string {
+  try {
+    return files.readFileSync(`/proc/${pid}/attr/current`, 'utf8').replace(/[\0\n]+$/, '');
+  } catch {
+    return ''; // EINVAL where there is no such module
+  }
+}
