@@ -1,7 +1,8 @@
-import type { Serial } from '../ids.ts';
+import type { Pid, Serial } from '../ids.ts';
 import type { NamespaceKind } from '../namespaces.ts';
 import type { Timespec } from '../time.ts';
 import type { Phase, PinnedProcess } from './container.ts';
+import type { EnteredBy } from './entered.ts';
 
 /**
  * All that can happen to the registry. The same values are journaled, replayed by the next daemon, and posted to the
@@ -55,6 +56,16 @@ export type Change =
   | { readonly op: 'exit'; readonly serial: Serial; readonly status?: number; readonly at: Timespec }
   | { readonly op: 'clear'; readonly serial: Serial; readonly what: 'exit' | 'error' }
   | { readonly op: 'error'; readonly serial: Serial; readonly text: string; readonly at: Timespec }
+  /** A process is about to enter, or has; and is gone, or not to be spoken of. */
+  | {
+      readonly op: 'enter';
+      readonly serial: Serial;
+      readonly pid: Pid;
+      readonly startTime: number;
+      readonly by: EnteredBy;
+      readonly begun?: boolean;
+    }
+  | { readonly op: 'leave'; readonly serial: Serial; readonly pid: Pid }
   /** What was unlinked is not being removed after all: somebody creates control entries. */
   | { readonly op: 'reveal'; readonly serial: Serial }
   /** Only in a rewritten journal: serials below this one were given. */

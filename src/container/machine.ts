@@ -3,6 +3,7 @@ import type { FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import type { Instance } from '../instance.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { Tracer } from '../kernel/tracee.ts';
 import type { Log } from '../log.ts';
 import type { Census } from '../proc/census.ts';
 import type { Container } from './container.ts';
@@ -19,6 +20,7 @@ export interface Machine {
   readonly locks: Locks;
   readonly launcher: Pick<Launcher, 'start' | 'inits'>;
   readonly kernel: Kernel;
+  readonly tracer: Tracer;
   readonly files: FileAccess;
   readonly log: Log;
   /** Absolute path of the cgroup directory that holds all containers' ones. */

@@ -1,8 +1,9 @@
 import { assertNever } from '../errno.ts';
-import { ROOT_SERIAL, type Serial } from '../ids.ts';
+import { ROOT_SERIAL, type Pid, type Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
 import type { Change } from './change.ts';
 import { isLive, subtree, type Container } from './container.ts';
+import { ENTERED_LIMIT, type Entered } from './entered.ts';
 
 /** How long an unlinked control entry stays hidden if nothing else happens. */
 export const TOMBSTONE_MS = 10_000;
@@ -16,6 +17,7 @@ const ALL_ENTRIES = -1;
 export class Registry {
   readonly root: Container;
   readonly #bySerial = new Map<Serial, Container>();
+  readonly #entered = new Map<Pid, Entered>();
   #next = 1;
 
   constructor(at: Timespec = now()) {
@@ -26,6 +28,11 @@ export class Registry {
 
   get(serial: Serial): Container | undefined {
     return this.#bySerial.get(serial);
+  }
+
+  /** Processes that entered from outside, by pid; some may be gone. */
+  get entered(): ReadonlyMap<Pid, Entered> {
+    return this.#entered;
   }
 
   /** Number of containers, the root included. */
@@ -44,6 +51,9 @@ export class Registry {
     for (const container of subtree(this.root)) yield* describe(container);
     for (const { serial, mode, uid, gid, atime, mtime, ctime: at } of subtree(this.root)) {
       yield { op: 'attr', serial, mode, uid, gid, atime, mtime, at };
+    }
+    for (const { container, pid, startTime, by, begun } of this.#entered.values()) {
+      yield { op: 'enter', serial: container.serial, pid, startTime, by, begun };
     }
   }
 
@@ -123,6 +133,12 @@ export class Registry {
       case 'reveal':
         container.hidden = 0;
         return;
+      case 'enter':
+        this.#enter(container, change);
+        return;
+      case 'leave':
+        this.#entered.delete(change.pid);
+        return;
       default:
         assertNever(change);
     }
@@ -146,8 +162,22 @@ export class Registry {
     attach(other, here, name, change.at);
   }
 
+  #enter(container: Container, { pid, startTime, by, begun = false }: Change & { op: 'enter' }): void {
+    this.#entered.delete(pid);
+    this.#entered.set(pid, { container, pid, startTime, by, begun });
+    for (const oldest of this.#entered.keys()) {
+      if (this.#entered.size <= ENTERED_LIMIT) return;
+      this.#entered.delete(oldest);
+    }
+  }
+
   #drop(container: Container, at: Timespec): void {
-    for (const inner of subtree(container)) this.#bySerial.delete(inner.serial);
+    for (const inner of subtree(container)) {
+      this.#bySerial.delete(inner.serial);
+      for (const entered of this.#entered.values()) {
+        if (entered.container === inner) this.#entered.delete(entered.pid);
+      }
+    }
     const { parent } = container;
     if (!parent) return;
     ownChildren(parent).delete(container.name);

@@ -27,6 +27,12 @@ const ERRNO_MAX = 4095n;
 /** Where a vDSO is searched for the instruction; it has two to four pages. */
 const VDSO_BYTES = 0x4000;
 
+/** What tracing takes: the calls, and the machine's row; none for a machine that is not known. */
+export interface Tracer {
+  readonly ptrace: Ptrace;
+  readonly architecture: Architecture | undefined;
+}
+
 type Stop = { readonly at: 'call' | 'event' } | { readonly at: 'signal'; readonly signal: number };
 
 /**
@@ -40,7 +46,8 @@ export class Tracee {
   #saved: { readonly registers: Buffer; readonly mask: bigint; readonly at: bigint } | undefined;
 
   /** The caller has checked that it may be traced. It runs on. Throws EPERM if somebody else traces it, ESRCH. */
-  constructor(ptrace: Ptrace, architecture: Architecture, pid: Pid) {
+  constructor({ ptrace, architecture }: Tracer, pid: Pid) {
+    if (!architecture) throw new FsError('ENOSYS', 'processes of this kind of machine cannot be made to enter');
     this.#ptrace = ptrace;
     this.#architecture = architecture;
     this.#pid = pid;

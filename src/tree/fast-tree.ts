@@ -3,10 +3,12 @@ import { constants } from 'node:fs';
 import { hide } from '../container/registry.ts';
 import type { Serial } from '../ids.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
-import { isAsking } from './control/ns.ts';
-import { NS_DIRECTORY } from './control/table.ts';
+import { isAsking, ns } from './control/ns.ts';
+import { proxy } from './control/proxy.ts';
+import { isSubdirectory } from './control/table.ts';
 import { DEFER, O_ACCMODE, type Attr, type FastFilesystem, type Opened, type Request } from './filesystem.ts';
-import { serialOf, type NodeId } from './node-id.ts';
+import { entryOf, serialOf, type NodeId } from './node-id.ts';
+import { isProxyId } from './proxy-id.ts';
 import { controlAttr, directoryAttr, type Node, type View } from './view.ts';
 
 /** What the serving thread has besides its replica of the registry. */
@@ -45,9 +47,10 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   };
 
   return {
-    lookup: (_request, parent, name) => view.lookup(parent, name),
-    getattr: (request, id) => getattr(view, places, request, id),
+    lookup: (_request, parent, name) => (isProxy(parent) ? DEFER : view.lookup(parent, name)),
+    getattr: (request, id) => (isProxyId(id) ? DEFER : getattr(view, places, request, id)),
     readlink: (request, id) => {
+      if (isProxyId(id)) return DEFER;
       const { container, control } = view.node(id);
       if (!control || !view.resolves(container, control)) return DEFER;
       return (
@@ -55,16 +58,17 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       );
     },
     unlink: (_request, parent, name) => {
+      if (isProxy(parent)) return DEFER;
       const directory = view.directory(parent);
       const control = view.control(directory, name);
-      if (!control || !isHideable(control) || (directory.withinNs && isAsking(directory.container))) return DEFER;
+      if (!control || !isHideable(control) || (directory.within && isAsking(directory.container))) return DEFER;
       hideEntry(directory.container, control);
       return undefined;
     },
     rmdir: (_request, parent, name) => {
       const directory = view.directory(parent);
       const control = view.control(directory, name);
-      if (control?.entry !== NS_DIRECTORY || directory.container.phase === 'declared') return DEFER;
+      if (control !== ns || directory.container.phase === 'declared') return DEFER;
       for (const _entry of view.readdir(controlAttr(directory.container, control, 0).id, 0)) return DEFER;
       hideEntry(directory.container, control);
       return undefined;
@@ -78,7 +82,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     },
     flush: () => undefined,
     release: (_request, _id, handle) => (texts.delete(handle) ? undefined : DEFER),
-    readdir: (_request, id, cookie) => view.readdir(id, cookie),
+    readdir: (_request, id, cookie) => (isProxy(id) ? DEFER : view.readdir(id, cookie)),
     statfs: () => view.statfs(),
   };
 
@@ -89,6 +93,11 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   }
 }
 
+/** What is listed in `.proxy` are processes, of which the registry alone does not know. */
+function isProxy(id: NodeId): boolean {
+  return entryOf(id) === proxy.entry;
+}
+
 function getattr(view: View, places: Places, _request: Request, id: NodeId): Attr | typeof DEFER {
   const container = view.registry.get(serialOf(id));
   if (!container) return DEFER;
@@ -96,7 +105,7 @@ function getattr(view: View, places: Places, _request: Request, id: NodeId): Att
   if (!control) return directoryAttr(container);
   if (!view.resolves(container, control)) return DEFER;
   if (control.text) return controlAttr(container, control, Buffer.byteLength(control.text(container)));
-  if (control.entry === NS_DIRECTORY) return controlAttr(container, control, 0);
+  if (isSubdirectory(control)) return controlAttr(container, control, 0);
   const target = fixedTarget({ container, control }, places);
   return target === undefined ? DEFER : controlAttr(container, control, Buffer.byteLength(target));
 }

@@ -10,11 +10,13 @@ import { FsError, type Errno } from '../errno.ts';
 import { now } from '../time.ts';
 import { ControlFiles, silentAttr, type ControlNode } from './control-files.ts';
 import { isAsking, ns } from './control/ns.ts';
+import { proxy } from './control/proxy.ts';
 import { entryNamed } from './control/table.ts';
 import {
   NOW,
   S_IFMT,
   S_IFREG,
+  type Answer,
   type Attr,
   type AttrChanges,
   type Created,
@@ -25,37 +27,50 @@ import {
   type Request,
   type TreeListener,
 } from './filesystem.ts';
-import { nodeId, serialOf, type NodeId } from './node-id.ts';
+import { entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
 import { beginWishes, endWishes, wish } from './ns-wishes.ts';
+import { ProxyDirectory } from './proxy-directory.ts';
+import { isProxyId } from './proxy-id.ts';
 import { checkLength, controlAttr, directoryAttr, View } from './view.ts';
+
+/** RENAME_EXCHANGE (rename(2)). */
+const EXCHANGE = 2;
 
 /** The whole tree: what every adapter serves, and what the serving thread leaves to the main one. */
 export class Tree implements Filesystem {
   readonly #machine: Machine;
   readonly #view: View;
   readonly #files: ControlFiles;
+  readonly #proxy: ProxyDirectory;
+  readonly #listener: TreeListener;
 
   /** Handles given are `firstHandle`, `firstHandle + 2`, …, never one that a former daemon gave. */
   constructor(machine: Machine, listener: TreeListener, firstHandle: number) {
     this.#machine = machine;
     this.#view = new View(machine.store.registry);
+    this.#proxy = new ProxyDirectory(machine);
+    this.#listener = listener;
     const onWake = (wake: number) => {
       listener.wake(wake);
     };
     this.#files = new ControlFiles(machine, this.#view, onWake, firstHandle);
   }
 
-  lookup(_request: Request, parent: NodeId, name: string): Entry {
-    return this.#view.lookup(parent, name);
+  lookup(request: Request, parent: NodeId, name: string): Answer<Entry> {
+    const { container, within } = this.#view.directory(parent);
+    checkLength(name);
+    return within === proxy ? this.#proxy.lookup(request, container, name) : this.#view.lookup(parent, name);
   }
 
   async getattr(request: Request, id: NodeId): Promise<Attr> {
+    if (isProxyId(id)) return this.#proxy.attr(id);
     if (!this.#machine.store.registry.get(serialOf(id))) return this.#view.removedAttr(id);
     const { container, control } = this.#view.node(id);
     return control ? await this.#files.attr(request, { container, control }) : directoryAttr(container);
   }
 
   setattr(request: Request, id: NodeId, changes: AttrChanges): Attr {
+    if (isProxyId(id)) return this.#proxy.attr(id);
     const { container, control } = this.#view.node(id);
     // Archivers set owner, mode and times of all they write, and take a refusal for a failure: accepted, without effect.
     if (control) return silentAttr({ container, control });
@@ -74,13 +89,14 @@ export class Tree implements Filesystem {
   }
 
   readlink(request: Request, id: NodeId): string {
+    if (isProxyId(id)) return this.#proxy.target(id);
     return this.#files.target(request, this.#control(id));
   }
 
   mkdir(request: Request, parent: NodeId, name: string, mode: number): Entry {
-    const { container, withinNs } = this.#view.directory(parent);
+    const { container, within } = this.#view.directory(parent);
     checkLength(name);
-    if (withinNs) throw new FsError('EPERM', '.ns holds links only; touch .ns/KIND asks for a namespace');
+    if (within) throw new FsError('EPERM', `${within.name} holds links only`);
     if (name === ns.name) return this.#makeNs(request, container);
     const made = make(this.#machine, container, name, mode, request);
     return { attr: directoryAttr(made), cacheable: true };
@@ -96,38 +112,49 @@ export class Tree implements Filesystem {
     return { ...opened, entry: this.#created(node) };
   }
 
-  symlink(_request: Request, parent: NodeId, name: string, _target: string): Entry {
-    return this.#refuseOther(parent, name);
+  symlink(request: Request, parent: NodeId, name: string, target: string): Answer<Entry> {
+    const { container, within } = this.#view.directory(parent);
+    if (within !== proxy) return this.#refuseOther(parent, name);
+    checkLength(name);
+    return this.#proxy.symlink(request, container, name, target);
   }
 
-  link(_request: Request, _id: NodeId, parent: NodeId, name: string): Entry {
-    return this.#refuseOther(parent, name);
+  link(request: Request, id: NodeId, parent: NodeId, name: string): Answer<Entry> {
+    const { container, within } = this.#view.directory(parent);
+    if (within !== proxy) return this.#refuseOther(parent, name);
+    checkLength(name);
+    const source = { container: this.#view.node(id).container, entry: entryOf(id) };
+    return this.#proxy.link(request, source, container, name);
   }
 
-  unlink(request: Request, parent: NodeId, name: string): undefined {
+  unlink(request: Request, parent: NodeId, name: string): Answer<undefined> {
     const directory = this.#view.directory(parent);
-    const { container, withinNs } = directory;
-    const control = entryNamed(name, withinNs);
-    if (!withinNs && container.children.has(name)) throw new FsError('EISDIR', `${name} is a container; use rmdir`);
+    const { container, within } = directory;
+    if (within === proxy) return this.#proxy.unlink(request, container, name);
+    const control = entryNamed(name, within);
+    if (!within && container.children.has(name)) throw new FsError('EISDIR', `${name} is a container; use rmdir`);
     if (!control || !this.#view.resolves(container, control)) {
-      if (control && request.resent) return;
+      if (control && request.resent) return undefined;
       throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     }
-    if (withinNs && isAsking(container)) wish(this.#machine, container, request, name, false);
+    if (within && isAsking(container)) wish(this.#machine, container, request, name, false);
     else if (!control.report) hide(container, 1 << control.entry, Date.now());
     else this.#machine.store.commit([{ op: 'clear', serial: container.serial, what: control.report }], request.unique);
+    return undefined;
   }
 
   async rmdir(request: Request, parent: NodeId, name: string): Promise<undefined> {
     if (this.#wasDone(request)) return;
     const directory = this.#view.directory(parent);
     checkLength(name);
-    if (this.#view.control(directory, name) === ns) {
+    const control = this.#view.control(directory, name);
+    if (control === proxy) throw new FsError('EBUSY', '.proxy is always there');
+    if (control === ns) {
       this.#removeNs(request, directory.container);
       return;
     }
     if (request.resent && name === ns.name && ns.present(directory.container)) return;
-    const child = directory.withinNs ? undefined : directory.container.children.get(name);
+    const child = directory.within ? undefined : directory.container.children.get(name);
     if (!child) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     const isEmpty = () => this.#view.isEmpty(child);
     await this.#reporting(child, () => remove(this.#machine, child, request, isEmpty), TOLD_BY_ERRNO);
@@ -137,11 +164,15 @@ export class Tree implements Filesystem {
     if (this.#wasDone(request)) return;
     const [source, target] = [this.#view.directory(from.parent), this.#view.directory(to.parent)];
     checkLength(to.name);
-    const moved = source.withinNs ? undefined : source.container.children.get(from.name);
+    if (source.within === proxy && target.within === proxy && source.container === target.container && flags !== EXCHANGE) {
+      await this.#proxy.rename(request, source.container, from.name, to.name);
+      return;
+    }
+    const moved = source.within ? undefined : source.container.children.get(from.name);
     if (!moved && !this.#view.control(source, from.name)) {
       throw new FsError('ENOENT', `there is no ${JSON.stringify(from.name)}`);
     }
-    if (!moved || target.withinNs) throw new FsError('EPERM', 'control entries keep their names and places');
+    if (!moved || target.within) throw new FsError('EPERM', 'control entries keep their names and places');
     const isEmpty = (replaced: Container) => this.#view.isEmpty(replaced);
     const place = { parent: target.container, name: to.name, flags };
     await this.#reporting(moved, () => rename(this.#machine, moved, place, request, isEmpty), TOLD_BY_ERRNO);
@@ -171,8 +202,12 @@ export class Tree implements Filesystem {
     this.#files.release(handle);
   }
 
-  readdir(_request: Request, id: NodeId, cookie: number) {
-    return this.#view.readdir(id, cookie);
+  readdir(request: Request, id: NodeId, cookie: number) {
+    const { container, within } = this.#view.directory(id);
+    if (within !== proxy) return this.#view.readdir(id, cookie);
+    // Processes end without a word, and other readers have other pids: the kernel must not keep it.
+    this.#listener.directoryChanged(id);
+    return this.#proxy.readdir(request, container, cookie);
   }
 
   statfs() {
@@ -192,13 +227,13 @@ export class Tree implements Filesystem {
 
   /** The control entry that a regular file of this name would be; throws the errno of mknod(2) for any other. */
   #creatable(request: Request, parent: NodeId, name: string, mode: number): ControlNode {
-    const { container, withinNs } = this.#view.directory(parent);
-    const control = entryNamed(name, withinNs);
+    const { container, within } = this.#view.directory(parent);
+    const control = entryNamed(name, within);
     const type = mode & S_IFMT;
     if (!control || (type !== S_IFREG && type !== 0)) return this.#refuseOther(parent, name);
     requireOwner(request, container, name);
     if (container.hidden !== 0) this.#machine.store.commit([{ op: 'reveal', serial: container.serial }]);
-    if (withinNs) wish(this.#machine, container, request, name, true);
+    if (within) wish(this.#machine, container, request, name, true);
     else if ((control.mode(container) & S_IFMT) !== S_IFREG) return this.#refuseOther(parent, name);
     return { container, control };
   }
@@ -210,7 +245,7 @@ export class Tree implements Filesystem {
   #refuseOther(parent: NodeId, name: string): never {
     const directory = this.#view.directory(parent);
     checkLength(name);
-    if (this.#view.control(directory, name) || (!directory.withinNs && directory.container.children.has(name))) {
+    if (this.#view.control(directory, name) || (!directory.within && directory.container.children.has(name))) {
       throw new FsError('EEXIST', `${JSON.stringify(name)} is there already`);
     }
     throw new FsError('EPERM', 'only containers (mkdir) and control entries live here');

@@ -3,7 +3,7 @@ import type { Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
 import { NAME_MAX_BYTES } from '../ids.ts';
 import type { ControlEntry } from './control/entry.ts';
-import { entriesOf, entryNamed, entryNumbered, NS_DIRECTORY } from './control/table.ts';
+import { entriesOf, entryNamed, entryNumbered, isSubdirectory } from './control/table.ts';
 import { S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
 import { DIRECTORY_ENTRY, directoryId, entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
 
@@ -13,10 +13,10 @@ export interface Node {
   readonly control: ControlEntry | undefined;
 }
 
-/** A place in the tree that has names in it: a container's directory, or its `.ns`. */
+/** A place in the tree that has names in it: a container's directory, or `within`, a directory there. */
 export interface Directory {
   readonly container: Container;
-  readonly withinNs: boolean;
+  readonly within: ControlEntry | undefined;
 }
 
 /** Cookies of a listing: children by serial, so that they stay right when others come and go; control entries behind. */
@@ -50,8 +50,8 @@ export class View {
   /** Throws ENOENT or ENOTDIR. */
   directory(id: NodeId): Directory {
     const { container, control } = this.node(id);
-    if (control && control.entry !== NS_DIRECTORY) throw new FsError('ENOTDIR', `${control.name} is not a directory`);
-    return { container, withinNs: control !== undefined };
+    if (control && !isSubdirectory(control)) throw new FsError('ENOTDIR', `${control.name} is not a directory`);
+    return { container, within: control };
   }
 
   /** Whether a control entry resolves: it has something to say and was not unlinked. */
@@ -62,7 +62,7 @@ export class View {
 
   /** The control entry of this name if it resolves there. */
   control(directory: Directory, name: string): ControlEntry | undefined {
-    const control = entryNamed(name, directory.withinNs);
+    const control = entryNamed(name, directory.within);
     return control && this.resolves(directory.container, control) ? control : undefined;
   }
 
@@ -70,7 +70,7 @@ export class View {
   lookup(parent: NodeId, name: string): Entry {
     const directory = this.directory(parent);
     checkLength(name);
-    const child = directory.withinNs ? undefined : directory.container.children.get(name);
+    const child = directory.within ? undefined : directory.container.children.get(name);
     if (child) return { attr: directoryAttr(child), cacheable: true };
     const control = this.control(directory, name);
     if (!control) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
@@ -84,11 +84,11 @@ export class View {
   }
 
   *readdir(id: NodeId, cookie: number): Generator<DirEntry> {
-    const { container, withinNs } = this.directory(id);
+    const { container, within } = this.directory(id);
     // Who unlinks a container's entries is about to remove it: the links of `.ns` need not be unlinked one by one.
-    if (withinNs && container.hidden !== 0 && hiddenNow(container, Date.now()) !== 0) return;
-    if (!withinNs) yield* this.#children(container, cookie);
-    for (const [index, control] of entriesOf(withinNs).entries()) {
+    if (within && container.hidden !== 0 && hiddenNow(container, Date.now()) !== 0) return;
+    if (!within) yield* this.#children(container, cookie);
+    for (const [index, control] of entriesOf(within).entries()) {
       const next = FIRST_CONTROL_COOKIE + index;
       if (next <= cookie) continue;
       if (!this.resolves(container, control) || control.listed?.(container) === false) continue;
@@ -99,7 +99,7 @@ export class View {
   /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong. */
   isEmpty(container: Container): boolean {
     if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
-    return !entriesOf(false).some(
+    return !entriesOf(undefined).some(
       (control) =>
         control.report !== 'error' && control.listed?.(container) !== false && this.resolves(container, control),
     );

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { FsError } from '../../src/errno.ts';
-import { entryNamed } from '../../src/tree/control/table.ts';
+import { entryNamed, entryNumbered } from '../../src/tree/control/table.ts';
 import { directoryId, nodeId, type NodeId } from '../../src/tree/node-id.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { FakeMachine } from './fake-machine.ts';
@@ -21,7 +21,7 @@ export class FakeTree extends FakeMachine {
     for (const name of path.split('/').filter(Boolean)) {
       const child = container.children.get(name);
       if (child) container = child;
-      else control = entryNamed(name, control !== 0)?.entry ?? missing(path);
+      else control = entryNamed(name, control === 0 ? undefined : entryNumbered(control))?.entry ?? missing(path);
     }
     return control === 0 ? directoryId(container.serial) : nodeId(container.serial, control);
   }

@@ -4,6 +4,7 @@ import { abortConnection } from '../../../mount/device/fusectl.ts';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
 import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
 import { openMachine } from '../../container/open-machine.ts';
+import { finishEntering } from '../../container/enter.ts';
 import { recover } from '../../container/recover.ts';
 import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
@@ -75,6 +76,8 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
     ...options,
     incarnation: nextIncarnation(files.incarnation),
   });
+  // Only now: who was told to be inside may wait for an answer of this mount, and cannot stop before.
+  void finishEntering(machine);
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));

@@ -1,6 +1,8 @@
 import { isLive } from '../../container/container.ts';
 import { processesOf } from '../../container/processes.ts';
-import { FsError } from '../../errno.ts';
+import { enter } from '../../container/enter.ts';
+import { processNamed, SELF } from '../../container/process-named.ts';
+import { FsError, quoted } from '../../errno.ts';
 import { pidView } from '../../proc/pid-view.ts';
 import { S_IFREG } from '../filesystem.ts';
 import type { ControlEntry } from './entry.ts';
@@ -17,10 +19,13 @@ export const procs: ControlEntry = {
     const seen = pids.map(view).filter((pid) => pid !== undefined);
     return { text: seen.map((pid) => `${pid}\n`).join('') };
   },
-  write() {
-    throw new FsError(
-      'EPERM',
-      'Cannot move a running process into a container; start the command inside with nsdir run NAME -- COMMAND',
-    );
+  /** A pid enters; 0 is who writes, as in cgroup.procs. */
+  async write(machine, container, request, text) {
+    if (!/^[0-9]{1,10}$/.test(text)) {
+      throw new FsError('EINVAL', `Cannot write ${quoted(text)} to .procs: write a process's pid, or 0 for the caller`);
+    }
+    const name = Number(text) === 0 ? SELF : text;
+    const pid = await processNamed(machine, request.caller.pid, name);
+    await enter(machine, { container, by: 'symlink' }, pid, request);
   },
 };

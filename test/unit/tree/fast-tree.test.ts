@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { hide, Registry } from '../../../src/container/registry.ts';
 import { FsError } from '../../../src/errno.ts';
 import type { Pid } from '../../../src/ids.ts';
-import { entriesOf, entryNamed, NS_DIRECTORY } from '../../../src/tree/control/table.ts';
+import { ns } from '../../../src/tree/control/ns.ts';
+import { entriesOf, entryNamed } from '../../../src/tree/control/table.ts';
 import { fastTree } from '../../../src/tree/fast-tree.ts';
 import {
   DEFER,
@@ -66,13 +67,13 @@ class World implements Disposable {
   /** Every directory of every container, and one that is gone. */
   directories(): NodeId[] {
     const { registry } = this.machine.store;
-    const ids = allOf(registry).flatMap(({ serial }) => [directoryId(serial), nodeId(serial, NS_DIRECTORY)]);
+    const ids = allOf(registry).flatMap(({ serial }) => [directoryId(serial), nodeId(serial, ns.entry)]);
     return [...ids, directoryId(registry.nextSerial)];
   }
 
   /** Every id a kernel may ask about. */
   ids(): NodeId[] {
-    const entries = [...entriesOf(false), ...entriesOf(true)].map(({ entry }) => entry);
+    const entries = [...entriesOf(undefined), ...entriesOf(ns)].map(({ entry }) => entry);
     return this.directories().flatMap((id) => [id, ...entries.map((entry) => (id - (id % 2 ** 24) + entry) as NodeId)]);
   }
 
@@ -88,7 +89,7 @@ class World implements Disposable {
     return allOf(this.machine.store.registry).map(({ serial, kinds }) => ({
       serial,
       kinds,
-      names: [directoryId(serial), nodeId(serial, NS_DIRECTORY)].map((id) => this.names(id)),
+      names: [directoryId(serial), nodeId(serial, ns.entry)].map((id) => this.names(id)),
     }));
   }
 
@@ -122,7 +123,7 @@ async function agree(world: World, ask: (tree: Pick<Filesystem, keyof Filesystem
   return true;
 }
 
-const NAMES = [...entriesOf(false), ...entriesOf(true)].map(({ name }) => name);
+const NAMES = [...entriesOf(undefined), ...entriesOf(ns)].map(({ name }) => name);
 const worlds = fc.tuple(histories, unlinked);
 
 describe('fastTree', () => {
@@ -231,7 +232,7 @@ describe('fastTree by itself', () => {
   }
 
   const idOf = (world: World, name: string) =>
-    nodeId(world.machine.container('web').serial, entryNamed(name, false)!.entry);
+    nodeId(world.machine.container('web').serial, entryNamed(name, undefined)!.entry);
 
   test.each(['.state', '.error', '.signal', '.cgroup', '.ns'])('tells the attributes of %s', (name) => {
     using world = running();
@@ -256,11 +257,11 @@ describe('fastTree by itself', () => {
     using world = new World([], []);
     const job = world.machine.container('job');
     world.machine.store.commit([{ op: 'want', serial: job.serial, kinds: ['net', 'user'] }]);
-    const ns = nodeId(job.serial, NS_DIRECTORY);
-    expect(world.fast.unlink!(world.request(), ns, 'net')).toBe(DEFER);
-    world.tree.unlink(world.request(), ns, 'net');
+    const links = nodeId(job.serial, ns.entry);
+    expect(world.fast.unlink!(world.request(), links, 'net')).toBe(DEFER);
+    world.tree.unlink(world.request(), links, 'net');
     expect(job.kinds).toEqual(['user']);
-    expect(await outcome(() => world.fast.lookup!(world.request(), ns, 'net'))).toEqual({ errno: 'ENOENT' });
+    expect(await outcome(() => world.fast.lookup!(world.request(), links, 'net'))).toEqual({ errno: 'ENOENT' });
   });
 
   test('leaves what is opened for writing', () => {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../src/container/change.ts';
 import { hide } from '../../../src/container/registry.ts';
 import type { Pid, Serial } from '../../../src/ids.ts';
-import { entryNamed, NS_DIRECTORY } from '../../../src/tree/control/table.ts';
+import { ns } from '../../../src/tree/control/ns.ts';
+import { entryNamed } from '../../../src/tree/control/table.ts';
 import { S_IFDIR } from '../../../src/tree/filesystem.ts';
 import { directoryId, nodeId, ROOT_ID, type NodeId } from '../../../src/tree/node-id.ts';
 import { View } from '../../../src/tree/view.ts';
@@ -78,7 +79,7 @@ describe('View.lookup', () => {
   test('in .ns finds kinds, and no containers', () => {
     const { registry, view, id, find, start } = viewOf('web/net2');
     registry.apply(start('web'));
-    const nsId = nodeId(find('web').serial, NS_DIRECTORY);
+    const nsId = nodeId(find('web').serial, ns.entry);
     expect(view.lookup(nsId, 'net').attr.mode).toBe(0o120777);
     expect(() => view.lookup(nsId, 'net2')).toThrow(expect.objectContaining({ errno: 'ENOENT' }));
     expect(() => view.lookup(id('web'), 'net')).toThrow(expect.objectContaining({ errno: 'ENOENT' }));
@@ -127,7 +128,7 @@ describe('View.readdir of .ns', () => {
   test('lists nothing while an entry of the container is hidden, and everything again afterwards', () => {
     const { registry, view, find, start } = viewOf('web');
     registry.apply(start('web'));
-    const kinds = () => [...view.readdir(nodeId(find('web').serial, NS_DIRECTORY), 0)].length;
+    const kinds = () => [...view.readdir(nodeId(find('web').serial, ns.entry), 0)].length;
     expect(kinds()).toBe(8);
     hide(find('web'), 1 << 2, Date.now());
     expect(kinds()).toBe(0);
@@ -158,7 +159,7 @@ describe('View.isEmpty', () => {
     const { registry, view, find, id, start } = viewOf('web');
     registry.apply(start('web'));
     for (const { name } of view.readdir(id('web'), 0)) {
-      hide(find('web'), 1 << entryNamed(name, false)!.entry, Date.now());
+      hide(find('web'), 1 << entryNamed(name, undefined)!.entry, Date.now());
     }
     expect(view.isEmpty(find('web'))).toBe(true);
   });

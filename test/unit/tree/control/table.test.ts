@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../../src/container/change.ts';
 import type { Container } from '../../../../src/container/container.ts';
 import { type Pid, type Serial } from '../../../../src/ids.ts';
+import { ns } from '../../../../src/tree/control/ns.ts';
 import { CONTROL_ENTRIES, entriesOf, entryNamed, NS_ENTRIES } from '../../../../src/tree/control/table.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../../src/tree/filesystem.ts';
 import { registryOf } from '../../../support/registry-of.ts';
@@ -41,11 +42,11 @@ describe('CONTROL_ENTRIES', () => {
   test('the machine has what containers have, but nothing to signal and no end', () => {
     const { registry } = registryOf('web');
     registry.root.init = { pid: 1 as Pid, startTime: 1 };
-    expect(present(registry.root)).toEqual([...ALIVE.filter((name) => name !== '.signal'), '.self']);
+    expect(present(registry.root)).toEqual([...ALIVE.filter((name) => name !== '.signal'), '.self', '.proxy']);
   });
 
-  test('.self resolves everywhere, and is listed in the root only', () => {
-    const self = entryNamed('.self', false)!;
+  test.each(['.self', '.proxy'])('%s resolves everywhere, and is listed in the root only', (name) => {
+    const self = entryNamed(name, undefined)!;
     const { registry, at: find } = registryOf('web');
     expect([registry.root, find('web')].map((container) => self.present(container))).toEqual([true, true]);
     expect([registry.root, find('web')].map((container) => self.listed?.(container))).toEqual([true, false]);
@@ -64,8 +65,9 @@ describe('CONTROL_ENTRIES', () => {
     ['.error', S_IFREG | 0o444],
     ['.cgroup', S_IFLNK | 0o777],
     ['.self', S_IFLNK | 0o777],
+    ['.proxy', S_IFDIR | 0o777],
   ])('%s has type and mode', (name, mode) => {
-    expect(entryNamed(name, false)!.mode(after(start)).toString(8)).toBe(mode.toString(8));
+    expect(entryNamed(name, undefined)!.mode(after(start)).toString(8)).toBe(mode.toString(8));
   });
 
   test('what may be written says so in its mode, and the other way round', () => {
@@ -85,14 +87,14 @@ describe('CONTROL_ENTRIES', () => {
     ['.error', [{ op: 'error', serial, text: 'EBUSY: it runs', at }], 'EBUSY: it runs\n'],
     ['.signal', [start], ''],
   ])('%s after %j says %j', (name, changes, text) => {
-    expect(entryNamed(name, false)!.text!(after(...changes))).toBe(text);
+    expect(entryNamed(name, undefined)!.text!(after(...changes))).toBe(text);
   });
 
   test('.state says frozen below what is frozen', () => {
     const { registry, at: find } = registryOf('web/job');
     for (const of of [1, 2]) registry.apply({ ...start, serial: of as Serial });
     registry.apply(phase('frozen'));
-    expect(entryNamed('.state', false)!.text!(find('web/job'))).toBe('frozen\n');
+    expect(entryNamed('.state', undefined)!.text!(find('web/job'))).toBe('frozen\n');
     expect(find('web/job').phase).toBe('running');
   });
 });
@@ -102,26 +104,26 @@ describe('NS_ENTRIES', () => {
 
   test('links to all kinds while there is an init', () => {
     expect(kinds(after(start))).toEqual(['mnt', 'uts', 'ipc', 'net', 'pid', 'user', 'cgroup', 'time']);
-    expect(entryNamed('net', true)!.mode(after(start))).toBe(S_IFLNK | 0o777);
+    expect(entryNamed('net', ns)!.mode(after(start))).toBe(S_IFLNK | 0o777);
     expect(kinds(after(start, exit(0), phase('stopped')))).toEqual([]);
   });
 
   test('files for what is asked for before the start', () => {
     const asking = after({ op: 'want', serial, kinds: ['time', 'net'] });
     expect(kinds(asking)).toEqual(['net', 'time']);
-    expect(entryNamed('net', true)!.mode(asking)).toBe(S_IFREG | 0o644);
+    expect(entryNamed('net', ns)!.mode(asking)).toBe(S_IFREG | 0o644);
     expect(kinds(after())).toEqual([]);
   });
 });
 
 describe('entryNamed', () => {
   test('knows names of a directory in that directory only', () => {
-    expect([entryNamed('net', false), entryNamed('.state', true), entryNamed('state', false)]).toEqual([
+    expect([entryNamed('net', undefined), entryNamed('.state', ns), entryNamed('state', undefined)]).toEqual([
       undefined,
       undefined,
       undefined,
     ]);
-    for (const within of [true, false]) {
+    for (const within of [undefined, ns]) {
       for (const row of entriesOf(within)) expect(entryNamed(row.name, within)).toBe(row);
     }
   });

@@ -1,0 +1,171 @@
+import { FsError } from '../errno.ts';
+import type { Pid } from '../ids.ts';
+import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
+import { pidFor } from '../proc/pid-view.ts';
+import { isKernelThread, isZombie, namespaceInode, readStat, readStatus } from '../proc/process.ts';
+import { whyNotTrace } from '../proc/tracing-rule.ts';
+import { chainOf, contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/** Who asks, from the request's header. */
+export interface Asker {
+  readonly pid: Pid;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Which process is to go where. */
+export interface Entry {
+  readonly target: Pid;
+  /** Clock ticks since boot: with the pid, the process. */
+  readonly startTime: number;
+  readonly container: Container;
+  /** Kinds of namespaces asked for; absent: all, and membership. */
+  readonly kinds?: readonly NamespaceKind[];
+}
+
+/**
+ * The asker's credentials. They are those of the thread that waits for the answer, so its pid is not used again meanwhile;
+ * the file-system ids have to be those that the kernel gave with the request. EPERM.
+ */
+export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string): Credentials {
+  const found = pid === 0 ? undefined : credentialsOf(machine, pid);
+  if (found?.uids[3] === uid && found.gids[3] === gid) return found;
+  throw new FsError('EPERM', `Cannot ${what}: the caller is not to be seen from the daemon's pid namespace`);
+}
+
+/** ESRCH for one that is gone, a thread, or a zombie; EPERM for one that has no business in a container. */
+export function pin(machine: Machine, target: Pid, what: string): number {
+  const [stat, status] = [readStat(machine.files, target), readStatus(machine.files, target)];
+  if (!stat || !status || isZombie(stat)) throw new FsError('ESRCH', `Cannot ${what}: there is no process ${target}`);
+  if (status.tgid !== target) {
+    throw new FsError('ESRCH', `Cannot ${what}: ${target} is a thread of process ${status.tgid}; name that`);
+  }
+  if (isKernelThread(stat)) throw new FsError('EPERM', `Cannot ${what}: process ${target} is a kernel thread`);
+  return stat.starttime;
+}
+
+/** How far a target has come: whose tracee it is, 0 for nobody's, and whether its cgroup is the container's already. */
+export interface Progress {
+  readonly tracer: number;
+  readonly joined: boolean;
+}
+
+const UNTOUCHED: Progress = { tracer: 0, joined: false };
+
+/** All that must hold before the target is touched, and again while it stands still. */
+export function check(
+  machine: Machine,
+  entry: Entry,
+  asker: Credentials,
+  what: string,
+  { tracer, joined }: Progress = UNTOUCHED,
+): void {
+  if (pin(machine, entry.target, what) !== entry.startTime) {
+    throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
+  }
+  refuseOutwards(machine, entry, what, joined);
+  refusePath(machine, entry.container, asker, what);
+  const reason = whyNotTrace(machine, asker, entry.target);
+  if (reason !== undefined) {
+    throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${entry.target}: ${reason} (ptrace(2))`);
+  }
+  refuseUnfit(machine, entry, what, tracer);
+}
+
+/** Never out, only deeper. */
+function refuseOutwards(machine: Machine, { target, container, kinds }: Entry, what: string, joined: boolean): void {
+  const own = machine.containerOf(target);
+  if (!own) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
+  const frozen = frozenBy(own);
+  if (frozen) throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
+  if (own !== container && contains(own, container)) return;
+  if (own === container && (joined || (kinds === undefined && missingKinds(machine, target, container).length > 0))) return;
+  const why = own === container ? 'it is in it already' : `it is in "${pathOf(own)}", which does not hold that`;
+  throw new FsError('EPERM', `Cannot ${what}: ${why}; a process only enters deeper`);
+}
+
+/** Execute permission on every directory from where the asker's own tree begins. */
+function refusePath(machine: Machine, container: Container, asker: Credentials, what: string): void {
+  for (const directory of chainOf(container)) {
+    if (contains(directory, viewRootOf(machine, asker.pid)) && directory !== container) continue;
+    if (maySearch(machine, asker, directory)) continue;
+    throw new FsError('EACCES', `Cannot ${what}: no permission to search "${pathOf(directory)}"; ask its owner (chmod +x)`);
+  }
+}
+
+/** What tracing would break, or not achieve. */
+function refuseUnfit(machine: Machine, { target }: Entry, what: string, tracer: number): void {
+  const { files } = machine;
+  const [status, stat] = [readStatus(files, target), readStat(files, target)];
+  if (!status || !stat) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
+  const refuse = (errno: 'EBUSY' | 'EPERM' | 'ENOTSUP', why: string): never => {
+    throw new FsError(errno, `Cannot ${what}: process ${target} ${why}`);
+  };
+  if (machine.containerOf(target)?.init?.pid === target) refuse('EPERM', 'is the init of a container');
+  if (Number(target) === process.pid || stat.ppid === process.pid) refuse('EPERM', "is nsdir's own");
+  if (status.tracerPid !== tracer) refuse('EBUSY', `is traced by process ${status.tracerPid}; end that first`);
+  if (status.threads > 1) refuse('ENOTSUP', `has ${status.threads} threads; only one with a single thread can enter`);
+  if (status.seccomp !== 0) refuse('ENOTSUP', 'has a seccomp filter, which might kill it');
+}
+
+/**
+ * The container whose directory is the mount point for this process: the deepest around it whose mount namespace it is in,
+ * and that has one of its own; else the machine.
+ */
+export function viewRootOf(machine: Machine, pid: Pid): Container {
+  const { registry } = machine.store;
+  const own = machine.containerOf(pid) ?? registry.root;
+  const inode = namespaceInode(machine.files, pid, 'mnt');
+  const has = ({ init, kinds = [] }: Container) =>
+    init !== undefined && kinds.includes('mnt') && namespaceInode(machine.files, init.pid, 'mnt') === inode;
+  return chainOf(own).findLast(has) ?? registry.root;
+}
+
+/** The namespaces asked for that the target is not in yet: kinds, and their CLONE_NEW* bits in one. */
+export function missingKinds(
+  { files }: Machine,
+  target: Pid,
+  { init }: Container,
+  asked?: readonly NamespaceKind[],
+): NamespaceKind[] {
+  if (!init) return [];
+  const differs = (link: string) => {
+    const its = namespaceInode(files, init.pid, link);
+    return its !== undefined && its !== namespaceInode(files, target, link);
+  };
+  return NAMESPACE_KINDS.filter(({ kind, link }) => (asked?.includes(kind) ?? true) && differs(link)).map(
+    ({ kind }) => kind,
+  );
+}
+
+/** EBUSY for a container that is not to be entered now, after it was started if that was needed. */
+export function checkContainer(container: Container, what: string): void {
+  if (!isLive(container) || !container.init) {
+    throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase} and has no init; write running to its .state`);
+  }
+  const frozen = frozenBy(container);
+  if (frozen) throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
+}
+
+/** The pid by which the target itself knows the container's init. EPERM if it cannot see it. */
+export function initSeenBy(machine: Machine, { target, container }: Entry, what: string): number {
+  const seen = container.init && pidFor(machine, target, container.init.pid);
+  if (seen !== undefined) return seen;
+  throw new FsError('EPERM', `Cannot ${what}: the container's init is not in the pid namespace of process ${target}`);
+}
+
+/** What an error on the way means; those of a system call in the target, of setns(2) above all, say little themselves. */
+export function explain(error: unknown, { target }: Entry, what: string): FsError {
+  if (!(error instanceof FsError)) throw error;
+  if (error.message.startsWith('Cannot')) return error;
+  const why: Partial<Record<string, string>> = {
+    EPERM: `process ${target} lacks the privileges for these namespaces (setns(2)): CAP_SYS_ADMIN over them`,
+    EINVAL: `the kernel does not let process ${target} join these namespaces (setns(2))`,
+    ESRCH: `process ${target} ended meanwhile`,
+  };
+  const known = why[error.errno];
+  const errno = error.errno === 'EINVAL' ? 'EPERM' : error.errno;
+  return new FsError(errno, `Cannot ${what}: ${known === undefined ? error.message : `${known}: ${error.message}`}`);
+}

@@ -1,0 +1,37 @@
+import type { Pid } from '../ids.ts';
+import type { NamespaceKind } from '../namespaces.ts';
+import { isAlive } from '../proc/process.ts';
+import type { Container, PinnedProcess } from './container.ts';
+import { contains } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/** How a process was asked to enter, and so what its entry in `.proxy` is. */
+export type EnteredBy = 'symlink' | 'nsproxy' | NamespaceKind;
+
+/** A process that came from outside, not through the container's init. */
+export interface Entered extends PinnedProcess {
+  readonly container: Container;
+  readonly by: EnteredBy;
+  /** It was answered that it is inside before it was; a daemon that dies then leaves the rest to the next one. */
+  readonly begun: boolean;
+}
+
+/** Processes remembered; beyond it the dead are looked for, and then the oldest are forgotten, which only unlists them. */
+export const ENTERED_LIMIT = 16_384;
+
+/** Those that entered `container` or what is in it, and live; the latest last. */
+export function enteredBelow(machine: Machine, container: Container): Entered[] {
+  forgetDead(machine);
+  return [...machine.store.registry.entered.values()].filter((entered) => contains(container, entered.container));
+}
+
+/** How the process came in, if it did. */
+export function enteredAs({ store, files }: Machine, pid: Pid): Entered | undefined {
+  const entered = store.registry.entered.get(pid);
+  return entered && isAlive(files, pid, entered.startTime) ? entered : undefined;
+}
+
+function forgetDead({ store, files }: Machine): void {
+  const dead = [...store.registry.entered.values()].filter(({ pid, startTime }) => !isAlive(files, pid, startTime));
+  if (dead.length > 0) store.commit(dead.map(({ pid, container }) => ({ op: 'leave', serial: container.serial, pid })));
+}

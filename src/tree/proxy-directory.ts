@@ -1,0 +1,192 @@
+import type { Container } from '../container/container.ts';
+import { enter, type Wish } from '../container/enter.ts';
+import { enteredAs, enteredBelow, type Entered } from '../container/entered.ts';
+import { viewRootOf } from '../container/enter-checks.ts';
+import type { Machine } from '../container/machine.ts';
+import { isProcessName, processNamed } from '../container/process-named.ts';
+import { recordRefusal } from '../container/refusal.ts';
+import { FsError, quoted } from '../errno.ts';
+import type { Pid } from '../ids.ts';
+import { pidView } from '../proc/pid-view.ts';
+import { readStatus } from '../proc/process.ts';
+import { isNamespaceKind } from '../namespaces.ts';
+import { nsKinds } from './control/ns.ts';
+import { nsproxy } from './control/nsproxy.ts';
+import { S_IFLNK, type Attr, type DirEntry, type Entry, type Request } from './filesystem.ts';
+import { isLinking } from './linking.ts';
+import { entryOf, serialOf, type NodeId } from './node-id.ts';
+import { PendingLinks, type PendingLink } from './pending-links.ts';
+import { processId, pendingId, pidOf } from './proxy-id.ts';
+import { linkText, resolveLink } from './proxy-target.ts';
+import { controlAttr } from './view.ts';
+
+/** Behind the pids of processes, in a listing. */
+const FIRST_PENDING_COOKIE = 2 ** 32;
+
+/**
+ * `.proxy`: the processes that entered the container it is in, or one below, and the links by which they did. A link with the
+ * name of a process has it enter; one with another name waits to be renamed to that, as `ln -f` does it.
+ */
+export class ProxyDirectory {
+  readonly #machine: Machine;
+  readonly #pending = new PendingLinks();
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** ENOENT also for a process that is in already, while the caller makes a link: several links, several kinds. */
+  async lookup(request: Request, directory: Container, name: string): Promise<Entry> {
+    if (isProcessName(name) && !isLinking(this.#machine.files, request.caller.pid)) {
+      const entered = await this.#entered(request, directory, name);
+      if (entered) return this.#entryOf(directory, entered);
+    }
+    const pending = this.#pending.get(directory, name);
+    if (pending) return this.#pendingEntry(pending);
+    throw new FsError('ENOENT', `no process ${quoted(name)} entered`);
+  }
+
+  async symlink(request: Request, directory: Container, name: string, text: string): Promise<Entry> {
+    const { mountPoint } = this.#machine.instance;
+    const viewRoot = viewRootOf(this.#machine, request.caller.pid);
+    const wish = resolveLink(text, { directory, viewRoot, mountPoint });
+    return await this.#link(request, directory, name, { wish, text });
+  }
+
+  async link(request: Request, source: { container: Container; entry: number }, directory: Container, name: string) {
+    const kind = nsKinds.find(({ entry }) => entry === source.entry)?.kind;
+    const by = source.entry === nsproxy.entry ? 'nsproxy' : kind;
+    if (!by) throw new FsError('EPERM', 'only .nsproxy and .ns/KIND can be linked into .proxy');
+    return await this.#link(request, directory, name, { wish: { container: source.container, by }, text: undefined });
+  }
+
+  /** A link that waits is gone; a process that entered stays where it is, and is not listed any more. */
+  async unlink(request: Request, directory: Container, name: string): Promise<undefined> {
+    const pending = this.#pending.get(directory, name);
+    if (pending) {
+      requireOwner(request, pending.uid, name);
+      this.#pending.take(directory, name);
+      return;
+    }
+    const entered = isProcessName(name) ? await this.#entered(request, directory, name) : undefined;
+    if (!entered) {
+      if (request.resent) return;
+      throw new FsError('ENOENT', `no process ${quoted(name)} entered`);
+    }
+    const { pid, container } = entered;
+    requireOwner(request, ownerOf(this.#machine, pid), name);
+    this.#machine.store.commit([{ op: 'leave', serial: container.serial, pid }], request.unique);
+  }
+
+  /** A link that waits gets the name of a process, which then enters, or another name. The old one stays if that is refused. */
+  async rename(request: Request, directory: Container, from: string, name: string): Promise<undefined> {
+    const pending = this.#pending.get(directory, from);
+    if (!pending) {
+      if (request.resent) return;
+      throw new FsError(isProcessName(from) ? 'EPERM' : 'ENOENT', `${quoted(from)} is no link that waits for a name`);
+    }
+    requireOwner(request, pending.uid, from);
+    if (isProcessName(name)) await this.#enter(request, name, pending.wish);
+    else this.#pending.put(directory, name, pending);
+    this.#pending.take(directory, from);
+  }
+
+  *readdir(request: Request, directory: Container, cookie: number): Generator<DirEntry> {
+    const view = pidView(this.#machine, request.caller.pid);
+    const entered = enteredBelow(this.#machine, directory).sort((a, b) => a.pid - b.pid);
+    for (const each of entered) {
+      const seen = view(each.pid);
+      if (seen === undefined || each.pid <= cookie) continue;
+      yield { name: String(seen), cookie: each.pid, entry: this.#entryOf(directory, each) };
+    }
+    for (const pending of this.#pending.in(directory)) {
+      const next = FIRST_PENDING_COOKIE + pending.number;
+      if (next > cookie) yield { name: pending.name, cookie: next, entry: this.#pendingEntry(pending) };
+    }
+  }
+
+  /** ENOENT for an entry that is gone. */
+  attr(id: NodeId): Attr {
+    const { text, uid, gid, time } = this.#meaning(id);
+    const times = { atime: time, mtime: time, ctime: time };
+    return { id, mode: S_IFLNK | 0o777, nlink: 1, uid, gid, size: Buffer.byteLength(text), ...times, cacheable: false };
+  }
+
+  target(id: NodeId): string {
+    return this.#meaning(id).text;
+  }
+
+  #meaning(id: NodeId) {
+    const directory = this.#machine.store.registry.get(serialOf(id));
+    const pid = pidOf(id);
+    const pending = directory && pid === undefined ? this.#pending.numbered(directory, entryOf(id)) : undefined;
+    if (pending) {
+      const { text = linkText(pending.directory, pending.wish.container), uid, gid, time } = pending;
+      return { text, uid, gid, time };
+    }
+    const entered = pid === undefined ? undefined : enteredAs(this.#machine, pid);
+    if (!directory || !entered) throw new FsError('ENOENT', 'the process has ended');
+    const status = readStatus(this.#machine.files, entered.pid);
+    const [uid = 0, gid = 0] = [status?.uids[1], status?.gids[1]];
+    return { text: linkText(directory, entered.container), uid, gid, time: entered.container.changed };
+  }
+
+  async #entered(request: Request, directory: Container, name: string): Promise<Entered | undefined> {
+    const pid = await processNamed(this.#machine, request.caller.pid, name).catch(() => undefined);
+    return enteredBelow(this.#machine, directory).find((entered) => entered.pid === pid);
+  }
+
+  async #link(request: Request, directory: Container, name: string, made: { wish: Wish; text: string | undefined }) {
+    if (isProcessName(name)) {
+      const pid = await this.#enter(request, name, made.wish);
+      return this.#linkedEntry(directory, made.wish, pid);
+    }
+    const { uid, gid } = request.caller;
+    return this.#pendingEntry(this.#pending.put(directory, name, { ...made, uid, gid }));
+  }
+
+  async #enter(request: Request, name: string, wish: Wish): Promise<Pid> {
+    try {
+      const pid = await processNamed(this.#machine, request.caller.pid, name);
+      const wasDone = request.resent && this.#machine.store.wasDone(request.unique);
+      if (!wasDone) await enter(this.#machine, wish, pid, request);
+      return pid;
+    } catch (error) {
+      recordRefusal(this.#machine, wish.container, error);
+      throw error;
+    }
+  }
+
+  #entryOf(directory: Container, { pid, container, by }: Entered): Entry {
+    return this.#linkedEntry(directory, { container, by }, pid);
+  }
+
+  /** A hard link is the file it is of. */
+  #linkedEntry(directory: Container, { container, by }: Wish, pid: Pid): Entry {
+    const row = by === 'nsproxy' ? nsproxy : isNamespaceKind(by) ? nsKinds.find(({ kind }) => kind === by) : undefined;
+    if (row) return { attr: controlAttr(container, row, 0), cacheable: false };
+    const id = processId(directory.serial, pid);
+    const times = { atime: container.changed, mtime: container.changed, ctime: container.changed };
+    const { uids = [], gids = [] } = readStatus(this.#machine.files, pid) ?? {};
+    const owner = { uid: uids[1] ?? 0, gid: gids[1] ?? 0 };
+    const size = Buffer.byteLength(linkText(directory, container));
+    return { attr: { id, mode: S_IFLNK | 0o777, nlink: 1, ...owner, size, ...times, cacheable: false }, cacheable: false };
+  }
+
+  #pendingEntry(pending: PendingLink): Entry {
+    const { wish, directory, number } = pending;
+    const row = wish.by === 'nsproxy' ? nsproxy : nsKinds.find(({ kind }) => kind === wish.by);
+    if (row && pending.text === undefined) return { attr: controlAttr(wish.container, row, 0), cacheable: false };
+    return { attr: this.attr(pendingId(directory.serial, number)), cacheable: false };
+  }
+}
+
+function ownerOf({ files }: Machine, pid: Pid): number {
+  return readStatus(files, pid)?.uids[1] ?? 0;
+}
+
+/** As in a directory with the sticky bit. */
+function requireOwner({ caller }: Request, uid: number, name: string): void {
+  if (caller.uid === 0 || caller.uid === uid) return;
+  throw new FsError('EPERM', `${quoted(name)} in .proxy belongs to uid ${uid}`);
+}
