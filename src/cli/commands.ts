@@ -30,6 +30,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/run.ts')).run,
   },
   {
+    name: 'enter',
+    summary: 'enter a container: a shell or a command in it',
+    load: async () => (await import('./commands/enter.ts')).enter,
+  },
+  {
     name: 'logs',
     summary: 'show what detached commands of a container wrote',
     load: async () => (await import('./commands/logs.ts')).logs,

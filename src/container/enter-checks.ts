@@ -69,7 +69,10 @@ export function check(
   refusePath(machine, entry.container, asker, what);
   const reason = whyNotTrace(machine, asker, entry.target);
   if (reason !== undefined) {
-    throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${entry.target}: ${reason} (ptrace(2))`);
+    throw new FsError(
+      'EPERM',
+      `Cannot ${what}: the caller may not trace process ${entry.target}: ${reason} (ptrace(2))`,
+    );
   }
   refuseUnfit(machine, entry, what, tracer);
 }
@@ -81,7 +84,8 @@ function refuseOutwards(machine: Machine, { target, container, kinds }: Entry, w
   const frozen = frozenBy(own);
   if (frozen) throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
   if (own !== container && contains(own, container)) return;
-  if (own === container && (joined || (kinds === undefined && missingKinds(machine, target, container).length > 0))) return;
+  if (own === container && (joined || (kinds === undefined && missingKinds(machine, target, container).length > 0)))
+    return;
   const why = own === container ? 'it is in it already' : `it is in "${pathOf(own)}", which does not hold that`;
   throw new FsError('EPERM', `Cannot ${what}: ${why}; a process only enters deeper`);
 }
@@ -91,7 +95,10 @@ function refusePath(machine: Machine, container: Container, asker: Credentials, 
   for (const directory of chainOf(container)) {
     if (contains(directory, viewRootOf(machine, asker.pid)) && directory !== container) continue;
     if (maySearch(machine, asker, directory)) continue;
-    throw new FsError('EACCES', `Cannot ${what}: no permission to search "${pathOf(directory)}"; ask its owner (chmod +x)`);
+    throw new FsError(
+      'EACCES',
+      `Cannot ${what}: no permission to search "${pathOf(directory)}"; ask its owner (chmod +x)`,
+    );
   }
 }
 

@@ -201,9 +201,6 @@ class Entering {
   #note(begun: boolean, request: EnterRequest | undefined): void {
     const { entry, by } = this.#plan;
     const { container, target: pid, startTime } = entry;
-    this.#machine.store.commit(
-      [{ op: 'enter', serial: container.serial, pid, startTime, by, begun }],
-      request?.unique,
-    );
+    this.#machine.store.commit([{ op: 'enter', serial: container.serial, pid, startTime, by, begun }], request?.unique);
   }
 }

@@ -11,8 +11,11 @@ int main(int argc, char **argv)
 	}
 	if (argc >= 2 && !strcmp(argv[1], "run"))
 		return run_main(argc - 2, argv + 2);
+	if (argc >= 2 && !strcmp(argv[1], "enter"))
+		return enter_main(argc - 2, argv + 2);
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
-	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n",
+	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
+	      "       nsdir-init enter [--part KIND]... [--shell] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",
 	      stderr);
 	return 125;
 }

@@ -53,10 +53,10 @@ export function linuxPtrace(): Ptrace {
   return {
     seize: (pid) => void plain('seize', PTRACE_SEIZE, pid, PTRACE_O_TRACESYSGOOD),
     interrupt: (pid) => void plain('interrupt', PTRACE_INTERRUPT, pid),
-    resume: (pid, until, signal) =>
-      void plain('resume', until === 'call' ? PTRACE_SYSCALL : PTRACE_CONT, pid, signal),
+    resume: (pid, until, signal) => void plain('resume', until === 'call' ? PTRACE_SYSCALL : PTRACE_CONT, pid, signal),
     detach: (pid) => void plain('detach from', PTRACE_DETACH, pid),
-    poll: (pid) => (checked(calls().waitpid(pid, status, WNOHANG_ALL), `wait for ${pid}`) === 0 ? undefined : status[0]),
+    poll: (pid) =>
+      checked(calls().waitpid(pid, status, WNOHANG_ALL), `wait for ${pid}`) === 0 ? undefined : status[0],
     registers(pid, note, size) {
       const base = Buffer.alloc(size);
       const set = { base, len: size };

@@ -64,7 +64,10 @@ export class Tracee {
     for (let looks = 0; !this.#hasStopped(); looks++) {
       if (performance.now() > deadline) {
         void this.#release();
-        throw new FsError('EBUSY', `process ${this.#pid} does not stop, it waits for something uninterruptibly; try again`);
+        throw new FsError(
+          'EBUSY',
+          `process ${this.#pid} does not stop, it waits for something uninterruptibly; try again`,
+        );
       }
       await (looks < CLOSE_LOOKS ? nextTurn() : sleep(1));
     }
@@ -159,7 +162,10 @@ export class Tracee {
       // A stop by job control, or its end: SIGSTOP and SIGCONT cannot be held back.
       if (stop) this.#ptrace.resume(this.#pid, 'call', stop.at === 'signal' ? stop.signal : 0);
       else if (performance.now() > deadline) {
-        throw new FsError('EIO', `process ${this.#pid} did not come back from a system call within ${CALL_LIMIT_MS} ms`);
+        throw new FsError(
+          'EIO',
+          `process ${this.#pid} did not come back from a system call within ${CALL_LIMIT_MS} ms`,
+        );
       }
     }
   }

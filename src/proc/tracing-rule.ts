@@ -23,7 +23,8 @@ export function whyNotTrace(asked: Asked, caller: Credentials, target: Pid): str
   if (!its) return 'it is gone';
   if (its.tgid === caller.tgid) return undefined;
   const capable = capableIn(asked, caller, target, CAP_SYS_PTRACE);
-  if (!capable && !haveSameIds(caller, its)) return `it is not of uid ${caller.uids[0]} and gid ${caller.gids[0]} alone`;
+  if (!capable && !haveSameIds(caller, its))
+    return `it is not of uid ${caller.uids[0]} and gid ${caller.gids[0]} alone`;
   if (!mayReadItsMemory(asked, caller, its)) return 'it is not known to be dumpable (prctl(2), PR_SET_DUMPABLE)';
   const isSubset = caller.userNamespace === its.userNamespace && (its.capPermitted & ~caller.capPermitted) === 0n;
   if (!isSubset && !capable) return 'it has capabilities that the caller lacks';
@@ -47,7 +48,7 @@ function mayReadItsMemory(asked: Asked, caller: Credentials, its: Credentials): 
   const [uid, gid] = [its.uids[1], its.gids[1]];
   if (owner?.uid !== uid || owner?.gid !== gid) return inMachine();
   const depth = userNamespaceDepth(asked, its.pid);
-  if (depth === 0) return (uid !== 0 || gid !== 0) || inMachine();
+  if (depth === 0) return uid !== 0 || gid !== 0 || inMachine();
   if (depth !== 1 || (uid === 0 && gid === 0)) return inMachine();
   const isItsRoot = rootOf(asked.files, its.pid, 'uid') === uid && rootOf(asked.files, its.pid, 'gid') === gid;
   return !isItsRoot || capableIn(asked, caller, its.pid, CAP_SYS_PTRACE);

@@ -170,7 +170,10 @@ export class ProxyDirectory {
     const { uids = [], gids = [] } = readStatus(this.#machine.files, pid) ?? {};
     const owner = { uid: uids[1] ?? 0, gid: gids[1] ?? 0 };
     const size = Buffer.byteLength(linkText(directory, container));
-    return { attr: { id, mode: S_IFLNK | 0o777, nlink: 1, ...owner, size, ...times, cacheable: false }, cacheable: false };
+    return {
+      attr: { id, mode: S_IFLNK | 0o777, nlink: 1, ...owner, size, ...times, cacheable: false },
+      cacheable: false,
+    };
   }
 
   #pendingEntry(pending: PendingLink): Entry {

@@ -164,7 +164,12 @@ export class Tree implements Filesystem {
     if (this.#wasDone(request)) return;
     const [source, target] = [this.#view.directory(from.parent), this.#view.directory(to.parent)];
     checkLength(to.name);
-    if (source.within === proxy && target.within === proxy && source.container === target.container && flags !== EXCHANGE) {
+    if (
+      source.within === proxy &&
+      target.within === proxy &&
+      source.container === target.container &&
+      flags !== EXCHANGE
+    ) {
       await this.#proxy.rename(request, source.container, from.name, to.name);
       return;
     }

@@ -70,7 +70,9 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
         flag ? { op, serial, mode: b, at } : { op, serial, uid: a, gid: b, atime: at, mtime: { ...at, sec: b }, at },
       ];
     case 'enter':
-      return isRoot ? [] : [{ op, serial, pid: (b + 1) as Pid, startTime: a, by: flag ? 'symlink' : 'net', begun: flag }];
+      return isRoot
+        ? []
+        : [{ op, serial, pid: (b + 1) as Pid, startTime: a, by: flag ? 'symlink' : 'net', begun: flag }];
     case 'leave':
       return [{ op, serial, pid: (b + 1) as Pid }];
     case 'moving':

@@ -1,16 +1,14 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { exitStatus, runBounded } from '../../../mount/device/child.ts';
+import { runBounded } from '../../../mount/device/child.ts';
 import { systemErrno } from '../../errno.ts';
 import { type Instance, stateFiles } from '../../instance.ts';
-import { isNamespaceKind, NAMESPACE_KINDS } from '../../namespaces.ts';
 import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
 import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
-import { forwardSignals } from '../forward-signals.ts';
+import { parseKinds } from '../kinds.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
+import { standIn } from '../stand-in.ts';
 
 /** nsdir itself could not do it, as with env(1), nice(1) and timeout(1). */
 const OWN_FAILURE = 125;
@@ -63,12 +61,7 @@ async function runIn({ values, words, rest = [] }: Invocation<typeof OPTIONS>): 
 /** What is written behind `running`: nothing, `+net`, or the exact list. */
 function wantedKinds(net: boolean, list: string | undefined): string | undefined {
   if (list === undefined) return net ? '+net' : undefined;
-  const words = list.split(',').filter((word) => word !== '');
-  const unknown = words.find((word) => !isNamespaceKind(word));
-  if (unknown !== undefined || words.length === 0) {
-    const known = NAMESPACE_KINDS.map(({ kind }) => kind).join(',');
-    throw new UsageError(`--ns takes a list of ${known}, not ${JSON.stringify(unknown ?? list)}`);
-  }
+  const words = parseKinds(list);
   return [...words, ...(net && !words.includes('net') ? ['net'] : [])].join(',');
 }
 
@@ -116,28 +109,15 @@ interface Job {
 /** Has the container's init run the command, and is its stand-in until it ends. */
 async function command(instance: Instance, directory: string, { started, detach, argv }: Job): Promise<number> {
   const { initSocket, output } = stateFiles(instance, await serialAt(directory));
-  const child = spawn(
-    await initBinary(),
-    [
-      'run',
-      ...(started ? ['--main'] : []),
-      ...(detach ? ['--detach', output] : []),
-      ...['--cwd', process.cwd()],
-      initSocket,
-      '--',
-      ...argv,
-    ],
-    { stdio: 'inherit' },
-  );
-  const stopForwarding = forwardSignals(child);
-  try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    return exitStatus(code, signal);
-  } catch (error) {
-    throw new Failure(`Cannot run ${child.spawnfile}: ${(error as Error).message}; see nsdir doctor`);
-  } finally {
-    stopForwarding();
-  }
+  return await standIn(await initBinary(), [
+    'run',
+    ...(started ? ['--main'] : []),
+    ...(detach ? ['--detach', output] : []),
+    ...['--cwd', process.cwd()],
+    initSocket,
+    '--',
+    ...argv,
+  ]);
 }
 
 async function removeTree(directory: string): Promise<void> {

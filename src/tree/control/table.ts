@@ -33,7 +33,6 @@ export const CONTROL_ENTRIES: readonly ControlEntry[] = [
 /** The entries of `.ns`. */
 export const NS_ENTRIES: readonly ControlEntry[] = nsKinds;
 
-
 const BY_NAME = new Map(CONTROL_ENTRIES.map((row) => [row.name, row]));
 /** Directories in a container's directory, with their rows by name; what `.proxy` lists are processes. */
 const WITHIN = new Map<ControlEntry, ReadonlyMap<string, ControlEntry>>([

@@ -1,0 +1,19 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { exitStatus } from '../../mount/device/child.ts';
+import { Failure } from './command.ts';
+import { forwardSignals } from './forward-signals.ts';
+
+/** Runs a program with our stdio, passes on to it what signals we get, and resolves to its exit status, 128+n for a signal. */
+export async function standIn(program: string, argv: readonly string[]): Promise<number> {
+  const child = spawn(program, argv, { stdio: 'inherit' });
+  const stopForwarding = forwardSignals(child);
+  try {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    return exitStatus(code, signal);
+  } catch (error) {
+    throw new Failure(`Cannot run ${child.spawnfile}: ${(error as Error).message}; see nsdir doctor`);
+  } finally {
+    stopForwarding();
+  }
+}
