@@ -58,8 +58,8 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   if (!isLive(container)) await start(machine, container, request);
   const entering = new Entering(machine, { entry, by, asker, what, request });
   const done = machine.locks.hold(container, what, () => entering.run());
-  if (asker.tgid !== Number(target)) return await done;
-  await Promise.race([done, entering.answerable]);
+  if (asker.tgid !== Number(target)) await done;
+  else await Promise.race([done, entering.answerable]);
 }
 
 /**
@@ -78,6 +78,7 @@ export async function finishEntering(machine: Machine): Promise<void> {
         machine.store.commit([{ op: 'enter', serial: container.serial, pid, startTime, by }]);
         continue;
       }
+      if (pin(machine, pid, what) !== startTime) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
       const asker = askerOf(machine, { pid, ...ownIds(machine, pid) }, what);
       check(machine, entry, asker, what);
       await new Entering(machine, { entry, by, asker, what, request: undefined }).run();

@@ -198,8 +198,8 @@ export class Tracee {
 
   /** Where its own program has the instruction: before where it was interrupted, or in the vDSO. Nothing is written into it. */
   #instruction(registers: Buffer): bigint {
-    const { instruction, interruptedAt } = this.#architecture;
-    const own = interruptedAt(registers);
+    const { instruction } = this.#architecture;
+    const own = this.#architecture.interruptedAt(registers);
     if (own !== undefined && this.#ptrace.memory(this.#pid, own, instruction.length).equals(instruction)) return own;
     const vdso = this.#ptrace.vdso(this.#pid);
     const found = vdso === undefined ? -1 : this.#ptrace.memory(this.#pid, vdso, VDSO_BYTES).indexOf(instruction);

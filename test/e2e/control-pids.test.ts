@@ -60,11 +60,3 @@ it('drops from .procs what has ended, and shows what has begun', async () => {
   expect(await procsOf(tree, 'web')).toHaveLength(2);
   await eventually(async () => (await procsOf(tree, 'web')).length === 1, 'only the init is left');
 });
-
-it('refuses to move a process in by writing its pid', async () => {
-  await using tree = await mounted();
-  await tree.ok('mkdir web && echo running > web/.state');
-  expect(await tree.sh('echo $$ > web/.procs')).toMatchObject({ status: 1 });
-  expect(await tree.ok('cat web/.error')).toMatch(/^EPERM: .*nsdir run NAME -- COMMAND$/);
-  expect(await procsOf(tree, 'web')).toHaveLength(1);
-});

@@ -25,11 +25,14 @@ export class FakePtrace implements Ptrace {
   /** The result of a system call in it, negative for an errno. */
   answer: (number: bigint, args: readonly bigint[]) => bigint = () => 0n;
   /** Errors to throw, by method. */
+  /** Told who traces the process from now on: us, or nobody. */
+  onTraced: (pid: Pid, tracer: number) => void = () => undefined;
   readonly failing = new Map<string, FsError>();
   #inCall = false;
 
   seize(pid: Pid): void {
     this.#did('seize', pid);
+    this.onTraced(pid, process.pid);
   }
 
   interrupt(pid: Pid): void {
@@ -52,6 +55,7 @@ export class FakePtrace implements Ptrace {
 
   detach(pid: Pid): void {
     this.#did('detach', pid);
+    this.onTraced(pid, 0);
   }
 
   poll(pid: Pid): number | undefined {

@@ -44,7 +44,8 @@ export class FakeTree extends FakeMachine {
 
   unlink(path: string, request = this.request()): void {
     const { parent, name } = this.place(path);
-    this.tree.unlink(request, parent, name);
+    const answer = this.tree.unlink(request, parent, name);
+    if (answer) throw new Error('unlinking a control entry takes no waiting');
   }
 
   async rename(from: string, to: string, flags = 0, request = this.request()): Promise<void> {

@@ -32,7 +32,7 @@ describe('parseStatus', () => {
   test('reads the fields', () => {
     const text =
       'Name:\ta: Tgid:\\n9\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t12\nNgid:\t0\nPid:\t13\nPPid:\t1\nTracerPid:\t4\n' +
-      'Uid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nFDSize:\t64\nGroups:\t4 24 \nNStgid:\t12\t2\nNSpid:\t13\t3\nThreads:\t2\nSeccomp:\t2\n';
+      'Uid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nFDSize:\t64\nGroups:\t4 24 \nNStgid:\t12\t2\nNSpid:\t13\t3\nThreads:\t2\nCapPrm:\t000001ffffffffff\nCapEff:\t0000000000000080\nSeccomp:\t2\n';
     expect(parseStatus(text)).toEqual({
       tgid: 12,
       pid: 13,
@@ -44,6 +44,8 @@ describe('parseStatus', () => {
       nsPids: [13, 3],
       threads: 2,
       seccomp: 2,
+      capPermitted: 0x1ff_ffff_ffffn,
+      capEffective: 0x80n,
     });
   });
 

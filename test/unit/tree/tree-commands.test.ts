@@ -89,10 +89,11 @@ describe('Tree.write', () => {
     expect(await errnoOf(() => it.write('web/.signal', 'SIGNOTHING'))).toBe('EINVAL');
   });
 
-  test('EPERM to .procs, with what to do instead', async () => {
+  test('to .procs: EINVAL for what is no pid, ESRCH for what is none of a process', async () => {
     using it = await running();
-    expect(await errnoOf(() => it.write('web/.procs', '1'))).toBe('EPERM');
-    expect(await it.read('web/.error')).toContain('nsdir run');
+    for (const text of ['x', '-1', '1 2', '']) expect(await errnoOf(() => it.write('web/.procs', text))).toBe('EINVAL');
+    expect(await errnoOf(() => it.write('web/.procs', '4000'))).toBe('ESRCH');
+    expect(await it.read('web/.error')).toContain('there is no process');
   });
 
   test('EINVAL to what only reports', async () => {

@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest';
+import { okInside } from '../support/containers.ts';
+import { eventually, mounted } from '../support/mounted.ts';
+
+it('shows who entered what, until it ends', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  const child = tree.background('sleep', '1000');
+  await tree.ok(`ln -s ${tree.dir}/web .proxy/${child.pid}`);
+  expect(await tree.ok('ls -l .proxy')).toMatch(
+    new RegExp(`^lrwxrwxrwx 1 root root 6 .* ${child.pid} -> \\.\\./web$`, 'm'),
+  );
+  expect(await tree.ok(`readlink .proxy/${child.pid}; readlink -f .proxy/${child.pid}`)).toBe(
+    `../web\n${tree.dir}/web`,
+  );
+  expect(await tree.ok(`cat .proxy/${child.pid}/.state`)).toBe('running');
+  child.kill('SIGKILL');
+  await eventually(async () => (await tree.ok('ls -A .proxy')) === '', 'the entry is gone');
+  expect(await tree.sh(`readlink .proxy/${child.pid}`)).toMatchObject({ status: 1 });
+});
+
+it('gives a hard link the inode of the .nsproxy it stands for, which counts its tasks', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  const before = Number(await tree.ok('stat -c %h web/.nsproxy'));
+  expect(before).toBe(2);
+  const { pid } = tree.background('sleep', '1000');
+  await tree.ok(`ln web/.nsproxy .proxy/${pid}`);
+  await eventually(async () => (await tree.ok('stat -c %h web/.nsproxy')) === '3', 'one more task');
+  const [proxied, own] = (await tree.ok(`stat -c '%i %F' .proxy/${pid} web/.nsproxy`)).split('\n');
+  expect(proxied).toBe(own);
+  expect(await tree.ok(`cat .proxy/${pid}`)).toBe(await tree.ok('cat web/.nsproxy'));
+});
+
+it('follows a renamed container', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  const { pid } = tree.background('sleep', '1000');
+  await tree.ok(`ln -s ${tree.dir}/web .proxy/${pid}; mv web home`);
+  expect(await tree.ok(`readlink .proxy/${pid}; ls .proxy/${pid}/ -d`)).toBe(`../home\n.proxy/${pid}/`);
+});
+
+it('lists in each container those that entered it or what is in it', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web web/job other; echo running > web/.state');
+  const { pid } = tree.background('sleep', '1000');
+  await tree.ok(`ln -s ${tree.dir}/web/job .proxy/${pid}`);
+  expect(await tree.ok('ls .proxy; ls web/.proxy web/job/.proxy other/.proxy')).toBe(
+    `${pid}\nother/.proxy:\n\nweb/.proxy:\n${pid}\n\nweb/job/.proxy:\n${pid}`,
+  );
+  expect(await tree.ok(`readlink web/.proxy/${pid} web/job/.proxy/${pid}`)).toBe('../job\n..');
+});
+
+it('is listed in the root only, and cannot be removed', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web');
+  expect(await tree.ok('ls -A . web; stat -c %A .proxy web/.proxy')).toContain('.proxy');
+  expect(await tree.ok('ls -A web')).toBe('');
+  expect(await tree.sh('rmdir .proxy')).toMatchObject({ status: 1, stderr: expect.stringContaining('busy') });
+  expect(await tree.ok('rmdir web; ls')).toBe('');
+});
+
+it('shows a reader inside only what he has a pid for', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  const { pid } = tree.background('sleep', '1000');
+  await tree.ok(`ln -s ${tree.dir}/web .proxy/${pid}`);
+  expect(await okInside(tree, 'web', `ls -A ${tree.dir}/.proxy`)).toBe('');
+  expect(await tree.ok('ls .proxy')).toBe(String(pid));
+});
+
+it("keeps a link that has no process's name yet, and forgets it when told", async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir web; ln -s ${tree.dir}/web .proxy/later`);
+  expect(await tree.ok('ls .proxy; readlink .proxy/later; rm .proxy/later; ls .proxy')).toBe(`later\n${tree.dir}/web`);
+  expect(await tree.sh('touch .proxy/file')).toMatchObject({ status: 1 });
+  expect(await tree.sh('mkdir .proxy/directory')).toMatchObject({ status: 1 });
+});
+
+it('knows after a restart who entered', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  const { pid } = tree.background('sleep', '1000');
+  await tree.ok(`ln -s ${tree.dir}/web .proxy/${pid}`);
+  await tree.killDaemon();
+  expect(await tree.ok(`ls .proxy; readlink .proxy/${pid}`)).toBe(`${pid}\n../web`);
+});
