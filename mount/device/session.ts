@@ -267,7 +267,16 @@ const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
 ]);
 
 /** Operations that change something: a line each in the log. */
-const LOGGED: ReadonlySet<string> = new Set(['MKDIR', 'RMDIR', 'RENAME', 'RENAME2', 'WRITE', 'SETATTR']);
+const LOGGED: ReadonlySet<string> = new Set([
+  'MKDIR',
+  'RMDIR',
+  'RENAME',
+  'RENAME2',
+  'WRITE',
+  'SETATTR',
+  'SYMLINK',
+  'LINK',
+]);
 
 function readNegotiated(file: string): Negotiated | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Negotiated) : undefined;

@@ -1,7 +1,8 @@
 import { FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
-import { credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
+import { credentialsIn, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
+import type { ProcStat, ProcStatus } from '../proc/parse.ts';
 import { pidFor } from '../proc/pid-view.ts';
 import { isKernelThread, isZombie, namespaceInode, readStat, readStatus } from '../proc/process.ts';
 import { whyNotTrace } from '../proc/tracing-rule.ts';
@@ -35,15 +36,25 @@ export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string
   throw new FsError('EPERM', `Cannot ${what}: the caller is not to be seen from the daemon's pid namespace`);
 }
 
-/** ESRCH for one that is gone, a thread, or a zombie; EPERM for one that has no business in a container. */
+/** A process as it is found. */
+interface Found {
+  readonly stat: ProcStat;
+  readonly status: ProcStatus;
+}
+
+/** The start time that makes the pid the process. ESRCH for one that is gone, a thread, or a zombie; EPERM for a kernel thread. */
 export function pin(machine: Machine, target: Pid, what: string): number {
-  const [stat, status] = [readStat(machine.files, target), readStatus(machine.files, target)];
+  return find(machine, target, what).stat.starttime;
+}
+
+function find({ files }: Machine, target: Pid, what: string): Found {
+  const [stat, status] = [readStat(files, target), readStatus(files, target)];
   if (!stat || !status || isZombie(stat)) throw new FsError('ESRCH', `Cannot ${what}: there is no process ${target}`);
   if (status.tgid !== target) {
     throw new FsError('ESRCH', `Cannot ${what}: ${target} is a thread of process ${status.tgid}; name that`);
   }
   if (isKernelThread(stat)) throw new FsError('EPERM', `Cannot ${what}: process ${target} is a kernel thread`);
-  return stat.starttime;
+  return { stat, status };
 }
 
 /** How far a target has come: whose tracee it is, 0 for nobody's, and whether its cgroup is the container's already. */
@@ -62,25 +73,29 @@ export function check(
   what: string,
   { tracer, joined }: Progress = UNTOUCHED,
 ): void {
-  if (pin(machine, entry.target, what) !== entry.startTime) {
+  const { target } = entry;
+  const found = find(machine, target, what);
+  const own = machine.containerOf(target);
+  if (found.stat.starttime !== entry.startTime || !own) {
     throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
   }
-  refuseOutwards(machine, entry, what, joined);
+  refuseOutwards(machine, entry, own, what, joined);
   refusePath(machine, entry.container, asker, what);
-  const reason = whyNotTrace(machine, asker, entry.target);
+  const reason = whyNotTrace(machine, asker, target, credentialsIn(machine, target, found.status));
   if (reason !== undefined) {
-    throw new FsError(
-      'EPERM',
-      `Cannot ${what}: the caller may not trace process ${entry.target}: ${reason} (ptrace(2))`,
-    );
+    throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
-  refuseUnfit(machine, entry, what, tracer);
+  refuseUnfit(found, own, what, tracer);
 }
 
 /** Never out, only deeper. */
-function refuseOutwards(machine: Machine, { target, container, kinds }: Entry, what: string, joined: boolean): void {
-  const own = machine.containerOf(target);
-  if (!own) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
+function refuseOutwards(
+  machine: Machine,
+  { target, container, kinds }: Entry,
+  own: Container,
+  what: string,
+  joined: boolean,
+): void {
   const frozen = frozenBy(own);
   if (frozen) throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
   if (own !== container && contains(own, container)) return;
@@ -92,8 +107,9 @@ function refuseOutwards(machine: Machine, { target, container, kinds }: Entry, w
 
 /** Execute permission on every directory from where the asker's own tree begins. */
 function refusePath(machine: Machine, container: Container, asker: Credentials, what: string): void {
+  const viewRoot = viewRootOf(machine, asker.pid);
   for (const directory of chainOf(container)) {
-    if (contains(directory, viewRootOf(machine, asker.pid)) && directory !== container) continue;
+    if (contains(directory, viewRoot) && directory !== container) continue;
     if (maySearch(machine, asker, directory)) continue;
     throw new FsError(
       'EACCES',
@@ -103,15 +119,12 @@ function refusePath(machine: Machine, container: Container, asker: Credentials, 
 }
 
 /** What tracing would break, or not achieve. */
-function refuseUnfit(machine: Machine, { target }: Entry, what: string, tracer: number): void {
-  const { files } = machine;
-  const [status, stat] = [readStatus(files, target), readStat(files, target)];
-  if (!status || !stat) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
+function refuseUnfit({ stat, status }: Found, own: Container, what: string, tracer: number): void {
   const refuse = (errno: 'EBUSY' | 'EPERM' | 'ENOTSUP', why: string): never => {
-    throw new FsError(errno, `Cannot ${what}: process ${target} ${why}`);
+    throw new FsError(errno, `Cannot ${what}: process ${status.pid} ${why}`);
   };
-  if (machine.containerOf(target)?.init?.pid === target) refuse('EPERM', 'is the init of a container');
-  if (Number(target) === process.pid || stat.ppid === process.pid) refuse('EPERM', "is nsdir's own");
+  if (own.init?.pid === status.pid) refuse('EPERM', 'is the init of a container');
+  if (status.pid === process.pid || stat.ppid === process.pid) refuse('EPERM', "is nsdir's own");
   if (status.tracerPid !== tracer) refuse('EBUSY', `is traced by process ${status.tracerPid}; end that first`);
   if (status.threads > 1) refuse('ENOTSUP', `has ${status.threads} threads; only one with a single thread can enter`);
   if (status.seccomp !== 0) refuse('ENOTSUP', 'has a seccomp filter, which might kill it');

@@ -54,8 +54,10 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   const kinds: NamespaceKind[] | undefined = by === 'symlink' || by === 'nsproxy' ? undefined : [by];
   const entry: Entry = { target, startTime: pin(machine, target, what), container, ...(kinds && { kinds }) };
   const asker = askerOf(machine, request.caller, what);
-  check(machine, entry, asker, what);
-  if (!isLive(container)) await start(machine, container, request);
+  if (!isLive(container)) {
+    check(machine, entry, asker, what);
+    await start(machine, container, request);
+  }
   const entering = new Entering(machine, { entry, by, asker, what, request });
   const done = machine.locks.hold(container, what, () => entering.run());
   if (asker.tgid !== Number(target)) await done;

@@ -2,6 +2,7 @@ import type { FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { capableIn } from './capability.ts';
+import type { ProcStatus } from './parse.ts';
 import { namespaceInode, readStatus } from './process.ts';
 
 /** What permissions are decided by (credentials(7)). Ids are as the daemon's user namespace has them. */
@@ -26,8 +27,13 @@ export interface Asked {
 /** `undefined` if the process is gone or may not be looked at. `pid` may be a thread's id. */
 export function credentialsOf({ files }: Pick<Asked, 'files'>, pid: Pid): Credentials | undefined {
   const status = readStatus(files, pid);
+  return status && credentialsIn({ files }, pid, status);
+}
+
+/** Of a status line that was read just now. */
+export function credentialsIn({ files }: Pick<Asked, 'files'>, pid: Pid, status: ProcStatus): Credentials | undefined {
   const userNamespace = namespaceInode(files, pid, 'user');
-  if (!status || userNamespace === undefined) return undefined;
+  if (userNamespace === undefined) return undefined;
   const { tgid, uids, gids, groups, capPermitted, capEffective } = status;
   return { pid, tgid, uids, gids, groups, capPermitted, capEffective, userNamespace };
 }

@@ -7,6 +7,11 @@ import { readStat } from './process.ts';
 /** capabilities(7) */
 const CAP_SYS_PTRACE = 19;
 
+/** Inode number of the initial user namespace, above all others (PROC_USER_INIT_INO, linux/nsfs.h). */
+const INITIAL_USER = 0xeffffffd;
+
+const YAMA = '/proc/sys/kernel/yama/ptrace_scope';
+
 /** Generations that are gone up; a chain of processes may be long, but is finite. */
 const ANCESTORS_LIMIT = 4096;
 
@@ -18,17 +23,29 @@ const UNCONFINED = /^(?:unconfined|.*:unconfined_t(?::.*)?|kernel|)$/;
  * "Ptrace access mode checking", with PTRACE_MODE_ATTACH_REALCREDS), applied from outside: where that cannot be known for
  * certain, it may not. To be asked again while the target is stopped: credentials change.
  */
-export function whyNotTrace(asked: Asked, caller: Credentials, target: Pid): string | undefined {
-  const its = credentialsOf(asked, target);
+export function whyNotTrace(
+  asked: Asked,
+  caller: Credentials,
+  target: Pid,
+  its = credentialsOf(asked, target),
+): string | undefined {
   if (!its) return 'it is gone';
   if (its.tgid === caller.tgid) return undefined;
+  return whyIdsRefuse(asked, caller, its) ?? whyModuleRefuses(asked.files, caller, target);
+}
+
+function whyIdsRefuse(asked: Asked, caller: Credentials, its: Credentials): string | undefined {
+  const target = its.pid;
+  if (caller.userNamespace === INITIAL_USER && (caller.capEffective & (1n << BigInt(CAP_SYS_PTRACE))) !== 0n) {
+    return whyYamaRefuses(asked, caller, target, true);
+  }
   const capable = capableIn(asked, caller, target, CAP_SYS_PTRACE);
   if (!capable && !haveSameIds(caller, its))
     return `it is not of uid ${caller.uids[0]} and gid ${caller.gids[0]} alone`;
   if (!mayReadItsMemory(asked, caller, its)) return 'it is not known to be dumpable (prctl(2), PR_SET_DUMPABLE)';
   const isSubset = caller.userNamespace === its.userNamespace && (its.capPermitted & ~caller.capPermitted) === 0n;
   if (!isSubset && !capable) return 'it has capabilities that the caller lacks';
-  return whyYamaRefuses(asked, caller, target, capable) ?? whyModuleRefuses(asked.files, caller, target);
+  return whyYamaRefuses(asked, caller, target, capable);
 }
 
 /** The caller's real ids are all that the target has. */
@@ -63,7 +80,8 @@ function rootOf(files: FileAccess, target: Pid, kind: 'uid' | 'gid'): number {
 
 /** Documentation/admin-guide/LSM/Yama.rst. Who was named by PR_SET_PTRACER is not to be seen: refused. */
 function whyYamaRefuses(asked: Asked, caller: Credentials, target: Pid, capable: boolean): string | undefined {
-  const scope = Number(readIfThere(asked.files, '/proc/sys/kernel/yama/ptrace_scope') ?? 0);
+  if (!known(asked.files, YAMA, () => asked.files.existsSync(YAMA))) return undefined;
+  const scope = Number(readIfThere(asked.files, YAMA) ?? 0);
   if (scope === 0 || (scope === 1 && (capable || isAncestor(asked.files, caller.tgid, target)))) return undefined;
   if (scope === 2 && capable) return undefined;
   return `kernel.yama.ptrace_scope is ${scope}`;
@@ -80,6 +98,9 @@ function isAncestor(files: FileAccess, ancestor: number, of: Pid): boolean {
 
 /** Another security module's label (proc_pid_attr(5)): what its rules say is not known here. */
 function whyModuleRefuses(files: FileAccess, caller: Credentials, target: Pid): string | undefined {
+  // Of a kernel without such modules the file is there, and reading it fails: found out once.
+  if (!known(files, 'labels', () => labelOf(files, caller.pid) !== '' || labelOf(files, target) !== ''))
+    return undefined;
   const [mine, its] = [labelOf(files, caller.pid), labelOf(files, target)];
   return mine === its || UNCONFINED.test(mine) ? undefined : `its security label is "${its}"`;
 }
@@ -90,4 +111,15 @@ function labelOf(files: FileAccess, pid: Pid): string {
   } catch {
     return ''; // EINVAL where there is no such module
   }
+}
+
+/** What a kernel has, it has until it ends; asked once for each way to it. */
+const KNOWN = new WeakMap<FileAccess, Map<string, boolean>>();
+
+function known(files: FileAccess, what: string, ask: () => boolean): boolean {
+  const answers = KNOWN.get(files) ?? new Map<string, boolean>();
+  KNOWN.set(files, answers);
+  const answer = answers.get(what) ?? ask();
+  answers.set(what, answer);
+  return answer;
 }

@@ -1,7 +1,8 @@
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:fs';
 import { hide } from '../container/registry.ts';
-import type { Serial } from '../ids.ts';
+import { FsError } from '../errno.ts';
+import type { Pid, Serial } from '../ids.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
 import { isAsking, ns } from './control/ns.ts';
 import { proxy } from './control/proxy.ts';
@@ -47,7 +48,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   };
 
   return {
-    lookup: (_request, parent, name) => (isProxy(parent) ? DEFER : view.lookup(parent, name)),
+    lookup: (request, parent, name) => (isProxy(parent) ? lookupEntered(request, name) : view.lookup(parent, name)),
     getattr: (request, id) => (isProxyId(id) ? DEFER : getattr(view, places, request, id)),
     readlink: (request, id) => {
       if (isProxyId(id)) return DEFER;
@@ -86,6 +87,14 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     statfs: () => view.statfs(),
   };
 
+  /** Most who are linked have not entered yet, which the registry knows. */
+  function lookupEntered({ caller }: Request, name: string): typeof DEFER {
+    const pid = /^[1-9][0-9]{0,6}$/.test(name) ? (Number(name) as Pid) : undefined;
+    if (pid === undefined || view.registry.entered.has(pid) || !isOfPidNamespace(caller.pid, ownPidNamespace))
+      return DEFER;
+    throw new FsError('ENOENT', `process ${pid} did not enter`);
+  }
+
   function hideEntry(container: Node['container'], control: ControlEntry): void {
     const at = Date.now();
     onHidden(container.serial, 1 << control.entry, at);
@@ -118,12 +127,16 @@ function fixedTarget({ container, control }: Node, places: Places): string | und
 /** Links below the init's /proc/PID, for a reader in the daemon's own pid namespace; others cost a look at the machine. */
 function initTarget({ container, control }: Node, { caller }: Request, ownPidNamespace: string): string | typeof DEFER {
   if (control?.below === undefined || !container.init || caller.pid === 0) return DEFER;
-  try {
-    if (readlinkSync(`/proc/${caller.pid}/ns/pid`) !== ownPidNamespace) return DEFER;
-  } catch {
-    return DEFER;
-  }
+  if (!isOfPidNamespace(caller.pid, ownPidNamespace)) return DEFER;
   return `/proc/${container.init.pid}${control.below}`;
+}
+
+function isOfPidNamespace(pid: Pid, namespace: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`) === namespace;
+  } catch {
+    return false;
+  }
 }
 
 /** Texts whose bytes are remembered: there are few, most are states. */
