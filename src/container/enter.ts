@@ -4,7 +4,8 @@ import { directoryOf } from '../cgroup/hierarchy.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import type { Pid } from '../ids.ts';
 import { cloneFlags, type NamespaceKind } from '../namespaces.ts';
-import { Tracee } from '../kernel/tracee.ts';
+import { ARCHITECTURES } from '../kernel/architecture.ts';
+import type { Call, Tracee } from '../kernel/tracee.ts';
 import type { Credentials } from '../proc/credentials.ts';
 import { isLive, pathOf, type Container } from './container.ts';
 import {
@@ -54,6 +55,11 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   const kinds: NamespaceKind[] | undefined = by === 'symlink' || by === 'nsproxy' ? undefined : [by];
   const entry: Entry = { target, startTime: pin(machine, target, what), container, ...(kinds && { kinds }) };
   const asker = askerOf(machine, request.caller, what);
+  // A former daemon, or its tracer after its death, had done it before it could be answered.
+  if (request.resent === true && isIn(machine, entry)) {
+    note(machine, entry, by, request.unique);
+    return;
+  }
   if (!isLive(container)) {
     check(machine, entry, asker, what);
     await start(machine, container, request);
@@ -76,8 +82,8 @@ export async function finishEntering(machine: Machine): Promise<void> {
     const what = `have process ${pid} enter "${pathOf(container)}" after a restart`;
     try {
       checkContainer(container, what);
-      if (machine.containerOf(pid) === container && missingKinds(machine, pid, container).length === 0) {
-        machine.store.commit([{ op: 'enter', serial: container.serial, pid, startTime, by }]);
+      if (isIn(machine, entry)) {
+        note(machine, entry, by);
         continue;
       }
       if (pin(machine, pid, what) !== startTime) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
@@ -90,6 +96,22 @@ export async function finishEntering(machine: Machine): Promise<void> {
       recordRefusal(machine, container, error);
     }
   }
+}
+
+/** Whether there is nothing left to do. */
+function isIn(machine: Machine, { target, container, kinds }: Entry): boolean {
+  const isMember = kinds !== undefined || machine.containerOf(target) === container;
+  return isMember && container.init !== undefined && missingKinds(machine, target, container, kinds).length === 0;
+}
+
+function note(
+  { store }: Machine,
+  { container, target, startTime }: Entry,
+  by: EnteredBy,
+  done?: number,
+  begun = false,
+) {
+  store.commit([{ op: 'enter', serial: container.serial, pid: target, startTime, by, begun }], done);
 }
 
 function ownIds({ files }: Machine, pid: Pid): { uid: number; gid: number } {
@@ -134,17 +156,16 @@ class Entering {
     const back = entry.kinds === undefined ? this.#join() : () => undefined;
     let tracee: Tracee | undefined;
     try {
-      tracee = new Tracee(this.#machine.tracer, entry.target);
-      tracee.interrupt();
+      tracee = await this.#machine.tracer.seize(entry.target);
       if (isSelf) {
         this.#isAnswered = true;
         this.#answer();
       }
       await tracee.stopped();
-      this.#inject(tracee, initPid);
+      await this.#bringIn(tracee, initPid);
     } catch (error) {
-      back();
       const refusal = explain(error, entry, what);
+      back();
       tracee?.end(this.#isAnswered ? errnoNumber(refusal.errno) : undefined);
       if (isSelf) this.#machine.store.commit([{ op: 'leave', serial: entry.container.serial, pid: entry.target }]);
       if (!this.#isAnswered) throw refusal;
@@ -155,32 +176,14 @@ class Entering {
     this.#machine.events.emit(entry.container, 'entered');
   }
 
-  /** Nothing is awaited here: see `Tracee`. */
-  #inject(tracee: Tracee, initPid: number): void {
+  /** While the target stands still: all is asked again, and then it enters. */
+  async #bringIn(tracee: Tracee, initPid: number): Promise<void> {
     const { entry, asker, what } = this.#plan;
-    const joined = entry.kinds === undefined;
-    check(this.#machine, entry, asker, what, { tracer: process.pid, joined });
+    check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined: entry.kinds === undefined });
     checkContainer(entry.container, what);
     const missing = missingKinds(this.#machine, entry.target, entry.container, entry.kinds);
-    if (missing.length > 0) {
-      const { calls } = this.#architecture();
-      tracee.begin();
-      // Another process may share root and working directory, which a mount namespace changes.
-      if (missing.includes('mnt')) tracee.call('unshare', calls.unshare, CLONE_FS);
-      const pidfd = tracee.call('pidfd_open', SYS_PIDFD_OPEN, BigInt(initPid), 0n);
-      try {
-        tracee.call('setns', calls.setns, pidfd, BigInt(cloneFlags(missing)));
-      } finally {
-        tracee.call('close', calls.close, pidfd);
-      }
-    }
-    tracee.end();
-  }
-
-  #architecture() {
-    const { architecture } = this.#machine.tracer;
-    if (!architecture) throw new FsError('ENOSYS', 'this kind of machine is not known');
-    return architecture;
+    if (missing.length > 0) await tracee.call(joining(initPid, missing));
+    else tracee.end();
   }
 
   /** Moves the target into the container's cgroup; returns what moves it back. */
@@ -202,8 +205,21 @@ class Entering {
   }
 
   #note(begun: boolean, request: EnterRequest | undefined): void {
-    const { entry, by } = this.#plan;
-    const { container, target: pid, startTime } = entry;
-    this.#machine.store.commit([{ op: 'enter', serial: container.serial, pid, startTime, by, begun }], request?.unique);
+    note(this.#machine, this.#plan.entry, this.#plan.by, request?.unique, begun);
   }
+}
+
+/** The system calls by which a process joins namespaces of `init`, a pid as it knows it itself; one setns(2) joins all or none. */
+function joining(init: number, kinds: readonly NamespaceKind[]): Call[] {
+  const calls = ARCHITECTURES[process.arch]?.calls;
+  if (!calls) throw new FsError('ENOSYS', `nsdir does not know a machine like this, ${process.arch}`);
+  // Another process may share root and working directory, which a mount namespace changes.
+  const apart: Call[] = kinds.includes('mnt') ? [{ number: calls.unshare, args: [CLONE_FS] }] : [];
+  const opened = { resultOf: apart.length };
+  return [
+    ...apart,
+    { number: SYS_PIDFD_OPEN, args: [BigInt(init), 0n] },
+    { number: calls.setns, args: [opened, BigInt(cloneFlags(kinds))] },
+    { number: calls.close, args: [opened], always: true },
+  ];
 }

@@ -3,7 +3,7 @@ import type { FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import type { Instance } from '../instance.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { Tracer } from '../kernel/tracee.ts';
+import type { Tracer } from '../kernel/tracers.ts';
 import type { Log } from '../log.ts';
 import type { Census } from '../proc/census.ts';
 import type { Container } from './container.ts';

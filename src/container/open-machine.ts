@@ -7,9 +7,8 @@ import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { runFiles, type Instance } from '../instance.ts';
 import { Journal } from '../journal/journal.ts';
-import { ARCHITECTURES } from '../kernel/architecture.ts';
-import { linuxPtrace } from '../kernel/linux-ptrace.ts';
 import { linuxKernel } from '../kernel/linux.ts';
+import { Tracers } from '../kernel/tracers.ts';
 import type { Log } from '../log.ts';
 import { createCensusTaker } from '../proc/census.ts';
 import { readStat } from '../proc/process.ts';
@@ -81,7 +80,7 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
     locks: new Locks(),
     launcher,
     kernel: linuxKernel(),
-    tracer: { ptrace: linuxPtrace(), architecture: ARCHITECTURES[process.arch] },
+    tracer: new Tracers(initBinary),
     files: fs,
     log,
     hierarchy,

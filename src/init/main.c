@@ -13,8 +13,11 @@ int main(int argc, char **argv)
 		return run_main(argc - 2, argv + 2);
 	if (argc >= 2 && !strcmp(argv[1], "enter"))
 		return enter_main(argc - 2, argv + 2);
+	if (argc == 2 && !strcmp(argv[1], "tracer"))
+		return tracer_main();
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
 	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
+	      "       nsdir-init tracer\n"
 	      "       nsdir-init enter [--part KIND]... [--shell] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",
 	      stderr);
 	return 125;

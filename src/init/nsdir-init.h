@@ -1,10 +1,11 @@
 /*
- * nsdir-init: one static binary, four roles.
+ * nsdir-init: one static binary, five roles.
  *
  *   launcher  a process that outlives the daemon: parent of every container's init, keeps their exit statuses
  *   init      what the launcher's child becomes: first process of a container; reaps, spawns commands on request
  *   run       the client of an init: runs one command with the caller's stdio, signals and exit status
  *   enter     enters a container from outside, and runs one command there, on a terminal of its own
+ *   tracer    makes processes of others do system calls, as the daemon says
  */
 #ifndef NSDIR_INIT_H
 #define NSDIR_INIT_H
@@ -83,5 +84,6 @@ _Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int p
 _Noreturn void serve_commands(int socket);
 int run_main(int argc, char **argv);
 int enter_main(int argc, char **argv);
+int tracer_main(void);
 
 #endif

@@ -15,14 +15,14 @@ export interface Architecture {
   interruptedAt(registers: Buffer): bigint | undefined;
   /** Registers with which the instruction at `at` makes this call. */
   calling(registers: Buffer, at: bigint, number: bigint, args: readonly bigint[]): Buffer;
-  /** The call's result: negative is an errno. */
-  result(registers: Buffer): bigint;
+  /** 64-bit word of a call's argument, by its number from 0, and of its result: negative is an errno. */
+  argumentWord(index: number): number;
+  readonly resultWord: number;
   /** The registers of a call that is over, with another result. */
   answering(registers: Buffer, result: bigint): Buffer;
 }
 
 /** linux/elf.h */
-export const NT_PRSTATUS = 1;
 const NT_ARM_SYSTEM_CALL = 0x404;
 
 const WORD = 8;
@@ -49,7 +49,8 @@ const x86: Architecture = {
       [X86.origRax, NO_CALL],
       [X86.rip, at],
     ]),
-  result: (registers) => word(registers, X86.rax),
+  argumentWord: (index) => X86_ARGUMENTS[index] ?? X86.r9,
+  resultWord: X86.rax,
   answering: (registers, result) =>
     changed(registers, [
       [X86.rax, result],
@@ -80,7 +81,8 @@ const arm: Architecture = {
       [ARM.x8, number],
       [ARM.pc, at],
     ]),
-  result: (registers) => word(registers, ARM.x0),
+  argumentWord: (index) => ARM.x0 + index,
+  resultWord: ARM.x0,
   answering: (registers, result) => changed(registers, [[ARM.x0, result]]),
 };
 

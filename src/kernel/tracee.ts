@@ -1,211 +1,150 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { errnoName, FsError } from '../errno.ts';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { FsError, systemErrno } from '../errno.ts';
 import type { Pid } from '../ids.ts';
-import { NT_PRSTATUS, type Architecture } from './architecture.ts';
-import type { Ptrace } from './ptrace.ts';
+import type { Architecture } from './architecture.ts';
+import type { Step, TracerLink } from './tracer-link.ts';
 
-/** How long a process may take to stop; one that sleeps uninterruptibly does not. */
-export const STOP_LIMIT_MS = 1_000;
-
-/** The first looks follow each other closely, then there is one a millisecond. */
-const CLOSE_LOOKS = 200;
-
-/** How long one system call made in a process may take before it is given up; the main thread waits that long. */
-export const CALL_LIMIT_MS = 500;
-
-/** How often it is looked whether one that did not stop in time has stopped by now, to be let go. */
-const RELEASE_EVERY_MS = 20;
-
-/** Status words (waitpid(2), ptrace(2)): stopped; a stop at a system call (PTRACE_O_TRACESYSGOOD); PTRACE_EVENT_STOP. */
-const STOPPED = 0x7f;
-const CALL_STOP = 0x85;
-const EVENT_STOP = 128;
-
-const ALL_SIGNALS = 0xffff_ffff_ffff_ffffn;
-const ERRNO_MAX = 4095n;
+/** A system call to be done; an argument may be the result of an earlier one. */
+export interface Call {
+  readonly number: bigint;
+  readonly args: readonly (bigint | { readonly resultOf: number })[];
+  /** Also after one before it failed: what cleans up. */
+  readonly always?: boolean;
+}
 
 /** Where a vDSO is searched for the instruction; it has two to four pages. */
 const VDSO_BYTES = 0x4000;
 
-/** What tracing takes: the calls, and the machine's row; none for a machine that is not known. */
-export interface Tracer {
-  readonly ptrace: Ptrace;
-  readonly architecture: Architecture | undefined;
+/** linux/auxvec.h; pairs of 64-bit words. */
+const AT_SYSINFO_EHDR = 33n;
+const WORD_BYTES = 8;
+
+/** Memory of another process, which may be gone meanwhile. */
+export interface Memory {
+  /** Fewer bytes at the end of a mapping, none where nothing is mapped. */
+  read(pid: Pid, address: bigint, size: number): Buffer;
+  /** Address of its vDSO (getauxval(3), AT_SYSINFO_EHDR); `undefined` if it has none. */
+  vdso(pid: Pid): bigint | undefined;
 }
 
-type Stop = { readonly at: 'call' | 'event' } | { readonly at: 'signal'; readonly signal: number };
-
-/**
- * A process of somebody else that is made to do system calls. Between `begin` and `end` nothing may be awaited: a tracer
- * that dies there leaves the process with registers that are not its own.
- */
+/** A process of somebody else that stands still and can be made to do system calls. */
 export class Tracee {
-  readonly #ptrace: Ptrace;
+  readonly #link: TracerLink;
   readonly #architecture: Architecture;
   readonly #pid: Pid;
-  #saved: { readonly registers: Buffer; readonly mask: bigint; readonly at: bigint } | undefined;
+  readonly #memory: Memory;
+  #onReleased: (() => void) | undefined;
+  #registers: Buffer | undefined;
 
-  /** The caller has checked that it may be traced. It runs on. Throws EPERM if somebody else traces it, ESRCH. */
-  constructor({ ptrace, architecture }: Tracer, pid: Pid) {
-    if (!architecture) throw new FsError('ENOSYS', 'processes of this kind of machine cannot be made to enter');
-    this.#ptrace = ptrace;
+  constructor(link: TracerLink, architecture: Architecture, pid: Pid, onReleased: () => void, memory: Memory = MEMORY) {
+    this.#link = link;
     this.#architecture = architecture;
     this.#pid = pid;
-    ptrace.seize(pid);
+    this.#onReleased = onReleased;
+    this.#memory = memory;
   }
 
-  interrupt(): void {
-    this.#ptrace.interrupt(this.#pid);
+  /** Pid of the process that traces it. */
+  get tracer(): number {
+    return this.#link.pid;
   }
 
-  /** Waits until it has stopped. ESRCH if it ended, EBUSY after `STOP_LIMIT_MS`: it is let go when it stops. */
+  /** See `TracerLink`. After an error there is nothing to let go of. */
+  async seize(): Promise<void> {
+    await this.#orRelease('trace', () => this.#link.seize(this.#pid, this.#architecture.registerBytes));
+  }
+
+  /** ESRCH if it ended, EBUSY if it does not stop; then there is nothing to let go of. */
   async stopped(): Promise<void> {
-    const deadline = performance.now() + STOP_LIMIT_MS;
-    for (let looks = 0; !this.#hasStopped(); looks++) {
-      if (performance.now() > deadline) {
-        void this.#release();
-        throw new FsError(
-          'EBUSY',
-          `process ${this.#pid} does not stop, it waits for something uninterruptibly; try again`,
-        );
-      }
-      await (looks < CLOSE_LOOKS ? nextTurn() : sleep(1));
-    }
-  }
-
-  /** Makes it ready for `call`. ENOTSUP for a program of another word length, or one without the instruction. */
-  begin(): void {
-    const { registerBytes } = this.#architecture;
-    const registers = Buffer.from(this.#ptrace.registers(this.#pid, NT_PRSTATUS, registerBytes));
-    if (registers.length !== registerBytes) {
-      throw new FsError('ENOTSUP', `process ${this.#pid} is no ${this.#architecture.name} program`);
-    }
-    const at = this.#instruction(registers);
-    const mask = this.#ptrace.signalMask(this.#pid);
-    this.#ptrace.setSignalMask(this.#pid, ALL_SIGNALS);
-    this.#saved = { registers, mask, at };
-  }
-
-  /** A system call in it; its result. Throws the call's errno, ESRCH if it dies, EIO after `CALL_LIMIT_MS`. */
-  call(name: string, number: bigint, ...args: readonly bigint[]): bigint {
-    const { registers, at } = this.#begun();
-    const architecture = this.#architecture;
-    this.#ptrace.setRegisters(this.#pid, NT_PRSTATUS, architecture.calling(registers, at, number, args));
-    if (architecture.callNote !== undefined) {
-      this.#ptrace.setRegisters(this.#pid, architecture.callNote, Buffer.from(Int32Array.of(-1).buffer));
-    }
-    this.#toCall();
-    this.#toCall();
-    const result = architecture.result(this.#ptrace.registers(this.#pid, NT_PRSTATUS, architecture.registerBytes));
-    if (result >= 0n || result < -ERRNO_MAX) return result;
-    const errno = errnoName(Number(-result));
-    throw new FsError(errno, `${name}: ${errno}`);
+    this.#registers = Buffer.from(await this.#orRelease('stop', () => this.#link.stopped()));
   }
 
   /**
-   * Lets it go on from where it was. With `errno`, the system call it was about to return from fails with that. One that is
-   * gone bothers nobody; one that is busy still is let go when it stops.
+   * Has it do the calls and lets it go, as it was but for what they did. Throws the errno of the first that failed, ESRCH if
+   * it died, ENOTSUP for a program of another word length, or one without the instruction; after that `end` lets it go.
    */
+  async call(calls: readonly Call[]): Promise<void> {
+    const architecture = this.#architecture;
+    const registers = this.#registers ?? Buffer.alloc(0);
+    if (registers.length !== architecture.registerBytes) {
+      throw new FsError('ENOTSUP', `process ${this.#pid} is no ${architecture.name} program`);
+    }
+    const at = this.#instruction(registers);
+    const steps = calls.map(({ number, args, always = false }): Step => {
+      const plain = args.map((value) => (typeof value === 'bigint' ? value : 0n));
+      const index = args.findIndex((value) => typeof value !== 'bigint');
+      const taken = args[index];
+      const set = architecture.calling(registers, at, number, plain);
+      if (typeof taken !== 'object') return { registers: set, always };
+      return { registers: set, always, patch: { word: architecture.argumentWord(index), from: taken.resultOf } };
+    });
+    const { resultWord, callNote } = architecture;
+    await this.#link.run({ steps, resultWord, callNote });
+    this.#release();
+  }
+
+  /** Lets it go on from where it was. With `errno`, the system call it was about to return from fails with that. */
   end(errno?: number): void {
+    if (!this.#onReleased) return;
+    const registers = errno === undefined ? undefined : this.#registers;
+    const usable = registers?.length === this.#architecture.registerBytes;
+    this.#link.end(usable ? this.#architecture.answering(registers, BigInt(-(errno ?? 0))) : undefined);
+    this.#release();
+  }
+
+  #release(): void {
+    this.#onReleased?.();
+    this.#onReleased = undefined;
+  }
+
+  async #orRelease<T>(what: string, action: () => Promise<T>): Promise<T> {
     try {
-      this.#restore(errno);
-      this.#ptrace.detach(this.#pid);
-    } catch (error) {
-      if (!(error instanceof FsError)) throw error;
-      void this.#release(errno);
-    }
-  }
-
-  #restore(errno: number | undefined): void {
-    if (!this.#saved) {
-      if (errno === undefined) return;
-      const { registerBytes } = this.#architecture;
-      const registers = Buffer.from(this.#ptrace.registers(this.#pid, NT_PRSTATUS, registerBytes));
-      if (registers.length === registerBytes) this.#answer(registers, errno);
-      return;
-    }
-    const { registers, mask } = this.#saved;
-    if (errno === undefined) this.#ptrace.setRegisters(this.#pid, NT_PRSTATUS, registers);
-    else this.#answer(registers, errno);
-    this.#ptrace.setSignalMask(this.#pid, mask);
-  }
-
-  #answer(registers: Buffer, errno: number): void {
-    this.#ptrace.setRegisters(this.#pid, NT_PRSTATUS, this.#architecture.answering(registers, BigInt(-errno)));
-  }
-
-  /** Of a tracee that did not stop in time: it cannot be let go before it stops, which it does, or ends, some day. */
-  async #release(errno?: number): Promise<void> {
-    try {
-      while (!this.#hasStopped()) await sleep(RELEASE_EVERY_MS, undefined, { ref: false });
-      this.#restore(errno);
-      this.#ptrace.detach(this.#pid);
-    } catch (error) {
-      if (!(error instanceof FsError)) throw error; // it is gone
-    }
-  }
-
-  /** Whether it is in the stop that was asked for; other stops on the way are passed. ESRCH if it is gone. */
-  #hasStopped(): boolean {
-    const stop = this.#look();
-    if (stop?.at === 'signal') this.#ptrace.resume(this.#pid, 'stop', stop.signal);
-    return stop !== undefined && stop.at !== 'signal';
-  }
-
-  /** Lets it run to the next entry to or exit from a system call. */
-  #toCall(): void {
-    const deadline = performance.now() + CALL_LIMIT_MS;
-    this.#ptrace.resume(this.#pid, 'call', 0);
-    for (;;) {
-      const stop = this.#look();
-      if (stop?.at === 'call') return;
-      // A stop by job control, or its end: SIGSTOP and SIGCONT cannot be held back.
-      if (stop) this.#ptrace.resume(this.#pid, 'call', stop.at === 'signal' ? stop.signal : 0);
-      else if (performance.now() > deadline) {
-        throw new FsError(
-          'EIO',
-          `process ${this.#pid} did not come back from a system call within ${CALL_LIMIT_MS} ms`,
-        );
-      }
-    }
-  }
-
-  /** Its new stop, if it has come to one. */
-  #look(): Stop | undefined {
-    const status = this.#poll();
-    if (status === undefined) return undefined;
-    if ((status & 0xff) !== STOPPED) throw new FsError('ESRCH', `process ${this.#pid} ended`);
-    if (status >> 16 === EVENT_STOP) return { at: 'event' };
-    const signal = (status >> 8) & 0xff;
-    return signal === CALL_STOP ? { at: 'call' } : { at: 'signal', signal };
-  }
-
-  #poll(): number | undefined {
-    try {
-      return this.#ptrace.poll(this.#pid);
+      return await action();
     } catch (cause) {
-      if (cause instanceof FsError && cause.errno === 'ECHILD') {
-        throw new FsError('ESRCH', `process ${this.#pid} ended`, { cause });
-      }
-      throw cause;
+      this.#release();
+      if (!(cause instanceof FsError)) throw cause;
+      const { errno } = cause;
+      const why = errno === 'EBUSY' ? 'it waits for something uninterruptibly; try again' : errno;
+      throw new FsError(errno, `Cannot ${what} process ${this.#pid}: ${why}`, { cause });
     }
-  }
-
-  #begun() {
-    if (!this.#saved) throw new Error('a system call in a process that was not made ready');
-    return this.#saved;
   }
 
   /** Where its own program has the instruction: before where it was interrupted, or in the vDSO. Nothing is written into it. */
   #instruction(registers: Buffer): bigint {
     const { instruction } = this.#architecture;
     const own = this.#architecture.interruptedAt(registers);
-    if (own !== undefined && this.#ptrace.memory(this.#pid, own, instruction.length).equals(instruction)) return own;
-    const vdso = this.#ptrace.vdso(this.#pid);
-    const found = vdso === undefined ? -1 : this.#ptrace.memory(this.#pid, vdso, VDSO_BYTES).indexOf(instruction);
+    if (own !== undefined && this.#memory.read(this.#pid, own, instruction.length).equals(instruction)) return own;
+    const vdso = this.#memory.vdso(this.#pid);
+    const found = vdso === undefined ? -1 : this.#memory.read(this.#pid, vdso, VDSO_BYTES).indexOf(instruction);
     if (vdso === undefined || found < 0) {
       throw new FsError('ENOTSUP', `process ${this.#pid} has no system call instruction to be found`);
     }
     return vdso + BigInt(found);
   }
 }
+
+/** proc_pid_mem(5), proc_pid_auxv(5) */
+const MEMORY: Memory = {
+  read(pid, address, size) {
+    const bytes = Buffer.alloc(size);
+    try {
+      const fd = openSync(`/proc/${pid}/mem`, 'r');
+      try {
+        return bytes.subarray(0, readSync(fd, bytes, 0, size, address));
+      } finally {
+        closeSync(fd);
+      }
+    } catch (cause) {
+      const errno = systemErrno(cause);
+      if (errno === 'EIO' || errno === 'EFAULT') return bytes.subarray(0, 0);
+      throw new FsError(errno ?? 'ESRCH', `Cannot read memory of process ${pid}: ${errno ?? 'gone'}`, { cause });
+    }
+  },
+  vdso(pid) {
+    const vector = readFileSync(`/proc/${pid}/auxv`);
+    for (let at = 0; at + 2 * WORD_BYTES <= vector.length; at += 2 * WORD_BYTES) {
+      if (vector.readBigUInt64LE(at) === AT_SYSINFO_EHDR) return vector.readBigUInt64LE(at + WORD_BYTES);
+    }
+    return undefined;
+  },
+};

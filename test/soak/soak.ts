@@ -52,6 +52,7 @@ export async function soak({ enters, killDaemon = false, killTargets = false }: 
     lost: [] as string[],
     faults: [] as string[],
     daemonKills: 0,
+    doomed: new Set<number>(),
     us: [] as number[],
   };
   const targets: Target[] = [];
@@ -64,7 +65,7 @@ export async function soak({ enters, killDaemon = false, killTargets = false }: 
       targets.push(one);
       result.targets += 1;
       await descend(tree, one, chain, linker, { killDaemon, killTargets }, result);
-      if (one.child.signalCode === 'SIGKILL') continue;
+      if (result.doomed.has(one.pid)) continue;
       if (lives(one)) result.faults.push(...(await faults(one)));
       else result.lost.push(`${one.kind} ${one.child.signalCode ?? one.child.exitCode}`);
       one.child.kill('SIGKILL');
@@ -78,7 +79,14 @@ export async function soak({ enters, killDaemon = false, killTargets = false }: 
   return result;
 }
 
-type Tally = { entered: number; refused: Record<string, number>; killed: number; daemonKills: number; us: number[] };
+type Tally = {
+  doomed: Set<number>;
+  entered: number;
+  refused: Record<string, number>;
+  killed: number;
+  daemonKills: number;
+  us: number[];
+};
 
 async function descend(
   tree: Mounted,
@@ -99,6 +107,7 @@ async function descend(
     const { errno, us } = await answered;
     if (level === doomed) {
       result.killed += 1;
+      result.doomed.add(one.pid);
       return;
     }
     if (errno === 0) {

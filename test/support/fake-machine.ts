@@ -20,9 +20,8 @@ import { createCensusTaker } from '../../src/proc/census.ts';
 import type { Request } from '../../src/tree/filesystem.ts';
 import { directoryId } from '../../src/tree/node-id.ts';
 import { FakeCgroupfs, type FakeCgroupfsOptions } from './fake-cgroupfs.ts';
-import { ARCHITECTURES } from '../../src/kernel/architecture.ts';
 import { FakeKernel } from './fake-kernel.ts';
-import { FakePtrace } from './fake-ptrace.ts';
+import { FakeTracer } from './fake-tracer.ts';
 import { addProcess, type FakeProcess } from './proc-tree.ts';
 
 const MOUNT_POINT = '/sys/fs/cgroup';
@@ -52,7 +51,7 @@ export class FakeMachine implements Machine, Disposable {
   readonly events: Events;
   readonly locks = new Locks();
   readonly kernel = new FakeKernel();
-  readonly tracer = { ptrace: new FakePtrace(), architecture: ARCHITECTURES['x64'] };
+  readonly tracer = new FakeTracer();
   readonly cgroupfs: FakeCgroupfs;
   readonly files: FileAccess;
   readonly cgroupBase = `${MOUNT_POINT}/nsdir-x`;

@@ -29,11 +29,11 @@ class World extends FakeMachine {
     this.asker = this.spawn(OUTSIDE, root);
     for (const pid of [this.target, this.asker, process.pid]) this.kernel.namespaces.set(`${pid}/user`, { inode: 6 });
     for (const link of ['pid', 'user'] as const) this.become('self', link, OWN_NAMESPACES[link]);
-    this.tracer.ptrace.onTraced = (pid, tracer) => {
+    this.tracer.onTraced = (pid, tracer) => {
       const status = this.files.readFileSync(`/proc/${pid}/status`, 'utf8');
       this.files.writeFileSync(`/proc/${pid}/status`, status.replace(/TracerPid:.*/, `TracerPid:\t${tracer}`));
     };
-    this.tracer.ptrace.answer = (number) => {
+    this.tracer.answer = (number) => {
       if (number === PIDFD_OPEN) return 9n;
       if (number === SETNS) this.settle(this.target);
       return 0n;
@@ -61,8 +61,8 @@ class World extends FakeMachine {
   }
 
   /** What the target was made to do: numbers and first arguments. */
-  get made(): bigint[][] {
-    return this.tracer.ptrace.calls.filter(([what]) => what === 'call').map((call) => call.slice(1, 4) as bigint[]);
+  get made(): readonly (readonly bigint[])[] {
+    return this.tracer.made;
   }
 
   cgroupOfTarget(): string | undefined {
@@ -106,7 +106,7 @@ describe('enter', () => {
   test('joins one kind, and leaves cgroup and the rest', async () => {
     using it = await world();
     expect(await it.asked(it.web, 'uts')).toBe('entered');
-    expect(it.made.find(([number]) => number === SETNS)).toEqual([SETNS, 9n, 0x0400_0000n]);
+    expect(it.made.find(([number]) => number === SETNS)).toEqual([SETNS, 9n, 0x0400_0000n, 0n]);
     expect(it.made.some(([number]) => number === 272n)).toBe(false);
     expect(it.cgroupOfTarget()).toBe(OUTSIDE);
   });
@@ -119,34 +119,27 @@ describe('enter', () => {
 
   test('is all or nothing: what setns refuses leaves cgroup, registers and mask as they were', async () => {
     using it = await world();
-    const before = Buffer.from(it.tracer.ptrace.registersNow);
-    it.tracer.ptrace.answer = (number) => (number === SETNS ? -1n : 9n);
+    it.tracer.answer = (number) => (number === SETNS ? -1n : 9n);
     expect(await it.asked(it.web)).toBe('EPERM');
     expect(it.cgroupOfTarget()).toBe(OUTSIDE);
-    expect(it.tracer.ptrace.registersNow.equals(before)).toBe(true);
-    expect(it.tracer.ptrace.mask).toBe(0x10n);
     // The descriptor it got is closed again.
     expect(it.made.at(-1)?.slice(0, 2)).toEqual([3n, 9n]);
-    expect(it.tracer.ptrace.calls.at(-1)?.[0]).toBe('detach');
+    expect([it.tracer.did.at(-1), it.tracer.ended, it.tracer.released]).toEqual(['end', undefined, 1]);
     expect(it.store.registry.entered.size).toBe(0);
   });
 
   test('moves it back when it cannot be traced', async () => {
     using it = await world();
-    it.tracer.ptrace.failing.set('seize', new FsError('EPERM', 'Cannot seize: EPERM'));
+    it.tracer.failing.set('seize', 'EPERM');
     expect(await it.asked(it.web)).toBe('EPERM');
     expect(it.cgroupOfTarget()).toBe(OUTSIDE);
   });
 
   test('asks again while it stands still: one that has changed meanwhile is let go', async () => {
     using it = await world();
-    const { interrupt } = it.tracer.ptrace;
-    it.tracer.ptrace.interrupt = (pid) => {
-      interrupt.call(it.tracer.ptrace, pid);
-      it.cgroupfs.volume.writeFileSync(
-        `/proc/${it.target}/status`,
-        `Tgid:\t${it.target}\nThreads:\t2\nTracerPid:\t${process.pid}\n`,
-      );
+    it.tracer.onTraced = (pid, tracer) => {
+      const status = `Tgid:\t${pid}\nThreads:\t2\nTracerPid:\t${tracer}\nSeccomp:\t0\n`;
+      it.cgroupfs.volume.writeFileSync(`/proc/${pid}/status`, status);
     };
     expect(await it.asked(it.web)).not.toBe('entered');
     expect(it.made).toEqual([]);
@@ -175,7 +168,7 @@ describe('enter', () => {
     prepare(it);
     const before = it.cgroupOfTarget();
     expect(await it.asked(it.web)).toBe(errno);
-    expect(it.tracer.ptrace.calls).toEqual([]);
+    expect(it.tracer.did).toEqual([]);
     expect(it.cgroupOfTarget()).toBe(before);
   });
 
@@ -199,11 +192,9 @@ describe('enter', () => {
   test('answers a caller that is the target before it waits for it, having said so in the journal', async () => {
     using it = await world();
     let stopsIt: () => void = () => undefined;
-    it.tracer.ptrace.interrupt = () => {
-      stopsIt = () => it.tracer.ptrace.stops.unshift((128 << 16) | 0x57f);
-    };
-    const { poll } = it.tracer.ptrace;
-    it.tracer.ptrace.poll = (pid) => (it.tracer.ptrace.stops.length > 0 ? poll.call(it.tracer.ptrace, pid) : undefined);
+    it.tracer.stopping = new Promise<void>((resolve) => {
+      stopsIt = resolve;
+    });
     expect(await it.asked(it.web, 'symlink', it.target)).toBe('entered');
     expect(it.made).toEqual([]);
     expect([...it.store.registry.entered.values()]).toMatchObject([{ begun: true }]);
@@ -214,10 +205,10 @@ describe('enter', () => {
 
   test('fails the call of a caller that is the target, if it turns out that it cannot', async () => {
     using it = await world();
-    it.tracer.ptrace.answer = (number) => (number === SETNS ? -1n : 9n);
+    it.tracer.answer = (number) => (number === SETNS ? -1n : 9n);
     expect(await it.asked(it.web, 'symlink', it.target)).toBe('entered');
     await expect.poll(() => it.web.error).toContain('EPERM');
-    expect(it.tracer.ptrace.registersNow.readBigInt64LE(10 * 8)).toBe(-1n);
+    expect(it.tracer.ended?.readBigInt64LE(10 * 8)).toBe(-1n);
     expect(it.cgroupOfTarget()).toBe(OUTSIDE);
     expect(it.store.registry.entered.size).toBe(0);
   });
@@ -250,7 +241,7 @@ describe('finishEntering', () => {
     it.spawn(it.web, { pid: it.target });
     it.settle(it.target);
     await finishEntering(it);
-    expect(it.tracer.ptrace.calls).toEqual([]);
+    expect(it.tracer.did).toEqual([]);
     expect([...it.store.registry.entered.values()]).toMatchObject([{ pid: it.target, begun: false }]);
   });
 
@@ -261,5 +252,18 @@ describe('finishEntering', () => {
     await finishEntering(it);
     expect(it.store.registry.entered.size).toBe(0);
     expect(it.web.error).toContain('ESRCH');
+  });
+});
+
+describe('a request that comes again', () => {
+  test('is done if the process is in, by whoever finished it', async () => {
+    using it = await world();
+    it.spawn(it.web, { pid: it.target });
+    it.settle(it.target);
+    const request = it.request({ pid: it.asker, resent: true });
+    await enter(it, { container: it.web, by: 'symlink' }, it.target, request);
+    expect([...it.store.registry.entered.keys()]).toEqual([it.target]);
+    expect(it.store.wasDone(request.unique)).toBe(true);
+    expect(it.tracer.did).toEqual([]);
   });
 });

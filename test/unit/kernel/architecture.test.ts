@@ -55,8 +55,10 @@ describe('x86-64', () => {
     ]);
   });
 
-  test('reads a result, negative for an errno, and gives another one', () => {
-    expect(x86.result(registers(27, { 10: -22n }))).toBe(-22n);
+  test('says where result and arguments are, and gives another result', () => {
+    expect([x86.resultWord, ...[0, 1, 2, 3, 4, 5].map((index) => x86.argumentWord(index))]).toEqual([
+      10, 14, 13, 12, 7, 9, 8,
+    ]);
     const before = registers(27, { 10: 0n, 15: 88n });
     expect(changes(before, x86.answering(before, -1n))).toEqual({ 10: -1n, 15: -1n });
   });
@@ -87,8 +89,8 @@ describe('aarch64', () => {
     });
   });
 
-  test('reads a result and gives another one', () => {
-    expect(arm.result(registers(34, { 0: -1n }))).toBe(-1n);
+  test('says where result and arguments are, and gives another result', () => {
+    expect([arm.resultWord, arm.argumentWord(0), arm.argumentWord(2)]).toEqual([0, 0, 2]);
     const before = registers(34, { 0: 0n });
     expect(changes(before, arm.answering(before, -1n))).toEqual({ 0: -1n });
   });

@@ -1,27 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { FsError } from '../../../src/errno.ts';
 import type { Pid } from '../../../src/ids.ts';
-import { ARCHITECTURES } from '../../../src/kernel/architecture.ts';
-import { Tracee } from '../../../src/kernel/tracee.ts';
-import { CALL_STOP, ENDED, EVENT_STOP, FakePtrace, signalStop } from '../../support/fake-ptrace.ts';
+import { FakeTracer } from '../../support/fake-tracer.ts';
 
 const PID = 50 as Pid;
-const ALL = 0xffff_ffff_ffff_ffffn;
-const SIGSTOP = 19;
-
-function traced() {
-  const ptrace = new FakePtrace();
-  ptrace.registersNow.writeBigInt64LE(-516n, 10 * 8);
-  ptrace.registersNow.writeBigInt64LE(230n, 15 * 8);
-  const tracee = new Tracee({ ptrace, architecture: ARCHITECTURES['x64'] }, PID);
-  return { ptrace, tracee, before: Buffer.from(ptrace.registersNow), did: () => ptrace.calls.map(([what]) => what) };
-}
 
 async function stopped() {
-  const it = traced();
-  it.tracee.interrupt();
-  await it.tracee.stopped();
-  return it;
+  const tracer = new FakeTracer();
+  const tracee = await tracer.seize(PID);
+  await tracee.stopped();
+  return { tracer, tracee };
 }
 
 const errnoOf = async (action: () => unknown) => {
@@ -33,116 +21,94 @@ const errnoOf = async (action: () => unknown) => {
   }
 };
 
-describe('Tracee.stopped', () => {
-  test('passes on what signals come first', async () => {
-    const { ptrace, tracee } = traced();
-    ptrace.stops = [undefined, signalStop(10), undefined, signalStop(SIGSTOP), EVENT_STOP];
-    await tracee.stopped();
-    expect(ptrace.calls).toEqual([
-      ['seize', PID],
-      ['resume to stop', PID, 10],
-      ['resume to stop', PID, SIGSTOP],
-    ]);
-  });
-
-  test.each([
-    ['dies', () => [ENDED]],
-    ['is gone', () => []],
-  ])('is ESRCH for one that %s', async (_, stops) => {
-    const { ptrace, tracee } = traced();
-    ptrace.stops = stops();
-    expect(await errnoOf(() => tracee.stopped())).toBe('ESRCH');
-  });
-
-  test('is EBUSY for one that does not stop, which is let go when it does', async () => {
-    const { ptrace, tracee, did } = traced();
-    ptrace.stops = new Proxy([], { get: (_, key) => (key === 'length' ? 1 : () => undefined) });
-    expect(await errnoOf(() => tracee.stopped())).toBe('EBUSY');
-    expect(did()).toEqual(['seize']);
-    ptrace.stops = [EVENT_STOP];
-    await expect.poll(did).toEqual(['seize', 'detach']);
-  });
-});
-
 describe('Tracee.call', () => {
-  test('has the process do it with all signals held back, and leaves registers and mask as they were', async () => {
-    const { ptrace, tracee, before } = await stopped();
-    ptrace.answer = (number) => (number === 434n ? 9n : 0n);
-    tracee.begin();
-    expect(ptrace.mask).toBe(ALL);
-    expect(tracee.call('pidfd_open', 434n, 77n, 0n)).toBe(9n);
-    expect(tracee.call('setns', 308n, 9n, 0x2000_0000n)).toBe(0n);
-    tracee.end();
-    expect(ptrace.calls.filter(([what]) => what === 'call').map((call) => call.slice(1, 4))).toEqual([
+  test('makes the calls in order, with the result of one as argument of another, and lets it go', async () => {
+    const { tracer, tracee } = await stopped();
+    tracer.answer = (number) => (number === 434n ? 9n : 0n);
+    const opened = { resultOf: 0 };
+    await tracee.call([
+      { number: 434n, args: [77n, 0n] },
+      { number: 308n, args: [opened, 0x2000_0000n] },
+      { number: 3n, args: [opened], always: true },
+    ]);
+    expect(tracer.made.map((call) => call.slice(0, 3))).toEqual([
       [434n, 77n, 0n],
       [308n, 9n, 0x2000_0000n],
+      [3n, 9n, expect.anything()],
     ]);
-    expect(ptrace.registersNow.equals(before)).toBe(true);
-    expect(ptrace.mask).toBe(0x10n);
-    expect(ptrace.calls.at(-1)).toEqual(['detach', PID]);
-  });
-
-  test("throws the call's errno, and all is put back all the same", async () => {
-    const { ptrace, tracee, before } = await stopped();
-    ptrace.answer = () => -1n;
-    tracee.begin();
-    expect(await errnoOf(() => tracee.call('setns', 308n, 9n, 0n))).toBe('EPERM');
+    expect([tracer.did, tracer.released]).toEqual([['seize', 'stopped', 'run'], 1]);
     tracee.end();
-    expect([ptrace.registersNow.equals(before), ptrace.mask]).toEqual([true, 0x10n]);
+    expect(tracer.released).toBe(1);
   });
 
-  test('passes stops by job control on the way', async () => {
-    const { ptrace, tracee } = await stopped();
-    tracee.begin();
-    ptrace.stops = [signalStop(SIGSTOP), EVENT_STOP, CALL_STOP, EVENT_STOP, CALL_STOP];
-    tracee.call('close', 3n, 9n);
-    expect(ptrace.calls.filter(([what]) => what === 'resume to call').map((call) => call[2])).toEqual([
-      0,
-      SIGSTOP,
-      0,
-      0,
-      0,
-    ]);
-  });
-
-  test('is ESRCH when the process is killed meanwhile, which the end survives', async () => {
-    const { ptrace, tracee } = await stopped();
-    tracee.begin();
-    ptrace.stops = [ENDED];
-    expect(await errnoOf(() => tracee.call('close', 3n, 9n))).toBe('ESRCH');
-    ptrace.failing.set('set registers', new FsError('ESRCH', 'gone'));
+  test('throws the errno of what failed; what cleans up is done all the same; then it stands still until the end', async () => {
+    const { tracer, tracee } = await stopped();
+    tracer.answer = (number) => (number === 308n ? -1n : 9n);
+    const calls = [
+      { number: 434n, args: [77n] },
+      { number: 308n, args: [{ resultOf: 0 }] },
+      { number: 272n, args: [] },
+      { number: 3n, args: [{ resultOf: 0 }], always: true },
+    ];
+    expect(await errnoOf(() => tracee.call(calls))).toBe('EPERM');
+    expect(tracer.made.map(([number]) => number)).toEqual([434n, 308n, 3n]);
+    expect(tracer.released).toBe(0);
     tracee.end();
+    expect([tracer.ended, tracer.released]).toEqual([undefined, 1]);
   });
 
-  test('gives the call under way another result where the caller is the process', async () => {
-    const { ptrace, tracee } = await stopped();
-    tracee.end(1);
-    expect([10, 15].map((index) => ptrace.registersNow.readBigInt64LE(index * 8))).toEqual([-1n, -1n]);
+  test('uses the instruction of the call that was interrupted, else that of the vDSO', async () => {
+    const { tracer, tracee } = await stopped();
+    const places: bigint[] = [];
+    tracer.memory.read = (_pid, address, size) => {
+      places.push(address);
+      return Buffer.concat([
+        Buffer.from(address === 0x7000n ? [0x90, 0x90, 0x0f, 0x05] : [0xcd, 0x80]),
+        Buffer.alloc(size),
+      ]).subarray(0, size);
+    };
+    await tracee.call([{ number: 39n, args: [] }]);
+    expect(places).toEqual([0x5000n, 0x7000n]);
   });
 
-  test('refuses a program of another word length', async () => {
-    const { ptrace, tracee } = await stopped();
-    ptrace.registersNow = Buffer.alloc(68);
-    expect(
-      await errnoOf(() => {
-        tracee.begin();
-      }),
-    ).toBe('ENOTSUP');
-    expect(ptrace.mask).toBe(0x10n);
-  });
-
-  test('refuses a process without the instruction, before anything is changed', async () => {
-    const { ptrace, tracee } = await stopped();
-    ptrace.memory = () => Buffer.alloc(0);
-    expect(
-      await errnoOf(() => {
-        tracee.begin();
-      }),
-    ).toBe('ENOTSUP');
-    expect(ptrace.mask).toBe(0x10n);
+  test.each<[string, (tracer: FakeTracer) => void]>([
+    [
+      'of another word length',
+      (tracer) => {
+        tracer.registers = Buffer.alloc(68);
+      },
+    ],
+    [
+      'without the instruction',
+      (tracer) => {
+        tracer.memory.bytes = Buffer.alloc(0);
+      },
+    ],
+  ])('refuses a program %s, before anything is done', async (_, prepare) => {
+    const tracer = new FakeTracer();
+    prepare(tracer);
+    const tracee = await tracer.seize(PID);
+    await tracee.stopped();
+    expect(await errnoOf(() => tracee.call([{ number: 39n, args: [] }]))).toBe('ENOTSUP');
+    expect(tracer.made).toEqual([]);
+    tracee.end();
+    expect(tracer.released).toBe(1);
   });
 });
 
-test('a machine that is not known is ENOSYS', async () => {
-  expect(await errnoOf(() => new Tracee({ ptrace: new FakePtrace(), architecture: undefined }, PID))).toBe('ENOSYS');
+describe('Tracee.end', () => {
+  test('gives the call under way another result where the caller is the process', async () => {
+    const { tracer, tracee } = await stopped();
+    tracee.end(1);
+    expect([10, 15].map((index) => tracer.ended?.readBigInt64LE(index * 8))).toEqual([-1n, -1n]);
+  });
+
+  test.each(['EBUSY', 'ESRCH'] as const)('has nothing to let go of after a stop that was %s', async (errno) => {
+    const tracer = new FakeTracer();
+    tracer.failing.set('stopped', errno);
+    const tracee = await tracer.seize(PID);
+    expect(await errnoOf(() => tracee.stopped())).toBe(errno);
+    tracee.end();
+    expect([tracer.did, tracer.released]).toEqual([['seize', 'stopped'], 1]);
+  });
 });
