@@ -27,6 +27,7 @@ it('is gone once the container runs anew', async () => {
   await eventually(async () => (await tree.ok('cat web/.exit')) === '3', 'it is told');
   await tree.ok('echo running > web/.state');
   expect(await tree.sh('cat web/.exit')).toMatchObject({ status: 1 });
+  expect(await tree.ok('cat web/.state; ls -l web/.init | wc -l')).toBe('running\n1');
 });
 
 it('keeps in .error the last refusal, one line, until it is removed or the container starts', async () => {

@@ -122,10 +122,10 @@ describe('signals', () => {
     const traps = PASSED_ON.map((name) => `trap "echo got-${name}" ${name}`).join('; ');
     const { client, ended, output } = await waiting(traps);
     for (const name of PASSED_ON) {
-      process.kill(client.pid!, constants.signals[`SIG${name}`]);
+      client.kill(constants.signals[`SIG${name}`]);
       await until(`${name} arrived`, () => output().includes(`got-${name}\n`));
     }
-    process.kill(client.pid!, 'SIGSYS');
+    client.kill('SIGSYS');
     expect(await ended).toEqual([128 + 31, null]);
   });
 

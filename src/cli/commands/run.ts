@@ -7,7 +7,7 @@ import { systemErrno } from '../../errno.ts';
 import { type Instance, stateFiles } from '../../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS } from '../../namespaces.ts';
 import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
-import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
+import { containerDirectory, hasExited, refusalAt, serialAt, stateAt } from '../container-client.ts';
 import { forwardSignals } from '../forward-signals.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
@@ -79,7 +79,8 @@ async function ensureStarted(directory: string, kinds: string | undefined): Prom
   if (state === 'frozen') {
     throw new Failure(`${directory} is frozen; thaw it: echo running > ${directory}/.state`);
   }
-  if (state === 'running') {
+  // One whose init has just ended is started anew.
+  if (state === 'running' && !(await hasExited(directory))) {
     if (kinds === undefined) return false;
     throw new Failure(`${directory} runs already, with the namespaces it has; leave out --net and --ns`);
   }
