@@ -18,7 +18,10 @@ it('does not come back by itself after it was removed', async () => {
   await inside(tree, 'web', 'exit 3');
   await eventually(async () => (await tree.ok('cat web/.exit')) === '3', 'it is told');
   await tree.ok('rm web/.exit && mv web home && chmod 700 home');
+  // A command, though a wrong one, shows again what was only hidden.
+  expect(await tree.sh('echo sideways > home/.state')).toMatchObject({ status: 1 });
   expect(await tree.sh('cat home/.exit')).toMatchObject({ status: 1 });
+  expect(await tree.ok('cat home/.state')).toBe('stopped');
 });
 
 it('is gone once the container runs anew', async () => {
