@@ -71,6 +71,11 @@ void set_title(const char *name);
 /* start.c */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
 
+/* own-directory.c */
+int open_own_directory(const struct spec *spec);
+int bind_own_directory(int own, const char *target);
+void make_path(const char *path, bool with_last);
+
 /* mounts.c */
 void watch_mounts(void);
 void refresh_mounts(void);
