@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -129,6 +130,36 @@ static char **vector(char **at, const char *end, uint64_t max)
 	return strings;
 }
 
+/* The file that execvp(3) found for `name`: the first that may be executed. */
+static const char *executable(const char *name)
+{
+	static char path[PATH_MAX];
+	const char *at = getenv("PATH"), *end;
+
+	if (strchr(name, '/'))
+		return name;
+	for (at = at ? at : "/bin:/usr/bin";; at = end + 1) {
+		end = strchrnul(at, ':');
+		snprintf(path, sizeof(path), "%.*s/%s", end > at ? (int)(end - at) : 1, end > at ? at : ".", name);
+		if (access(path, X_OK) == 0 || !*end)
+			return path;
+	}
+}
+
+/* A script without `#!`, by sh, as execvp(3) has it in some C libraries only. */
+static void execute_script(char **argv, uint64_t argc)
+{
+	char **with_shell = calloc(argc + 2, sizeof(*with_shell));
+
+	if (with_shell) {
+		memcpy(with_shell + 1, argv, argc * sizeof(*argv));
+		with_shell[0] = "sh";
+		with_shell[1] = (char *)executable(argv[0]);
+		execv("/bin/sh", with_shell);
+	}
+	errno = ENOEXEC;
+}
+
 /* In the new process. `stdio` are descriptors above 2. */
 static _Noreturn void execute(const struct run_request *run, const int stdio[3])
 {
@@ -145,6 +176,8 @@ static _Noreturn void execute(const struct run_request *run, const int stdio[3])
 		_exit(NOT_EXECUTABLE);
 	reset_signals();
 	execvp(argv[0], argv);
+	if (errno == ENOEXEC)
+		execute_script(argv, run->argc);
 	dprintf(2, "nsdir: cannot run \"%s\": %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
@@ -255,7 +288,7 @@ _Noreturn void serve_commands(int socket)
 	struct signalfd_siginfo dropped[16];
 	sigset_t all;
 
-	sigfillset(&all);
+	fill_signals(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	struct pollfd polled[2] = {
 		{ .fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN },

@@ -223,7 +223,7 @@ int launcher_main(const char *socket_path, const char *pid_path)
 	close_all_but(NULL, 0);
 	reset_signals();
 	limit_open_files();
-	sigfillset(&all);
+	fill_signals(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (chdir("/") || !claim(pid_path))
 		return 1;

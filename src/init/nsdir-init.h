@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
 #include <sys/types.h>
 
 /* Number of the protocol between daemon and launcher; both sides must have the same. */
@@ -63,6 +64,7 @@ bool write_fully(int fd, const char *data, size_t length);
 /* process.c */
 uint64_t start_time_of(pid_t pid);
 void close_all_but(const int *kept, int count);
+void fill_signals(sigset_t *set);
 void reset_signals(void);
 void limit_open_files(void);
 void remember_title(int argc, char **argv);

@@ -71,13 +71,23 @@ void close_all_but(const int *kept, int count)
 	}
 }
 
+/* Every signal there is, also those that a C library keeps for itself: sigfillset(3) leaves them out. */
+void fill_signals(sigset_t *set)
+{
+	memset(set, 0xff, sizeof(*set));
+}
+
 /* Every disposition to its default, and nothing blocked. */
 void reset_signals(void)
 {
+	static const struct {
+		_Alignas(8) char zeros[32]; /* the kernel's struct sigaction; a handler of 0 is SIG_DFL */
+	} by_default;
 	sigset_t none;
 
+	/* Not by signal(3), which does not touch those that the C library keeps for itself. */
 	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
+		syscall(SYS_rt_sigaction, number, &by_default, NULL, (NSIG - 1) / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -243,7 +243,7 @@ describe('the init', () => {
   it('is not ended by signals', async () => {
     const { pid, run } = await machine.start({ flags: 0 });
     const init = pinned(pid);
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) signal(init, name);
+    for (const which of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 32, 34, 64] as const) signal(init, which);
     expect((await run(['true'])).exitCode).toBe(0);
   });
 

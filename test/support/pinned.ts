@@ -20,9 +20,9 @@ export function pinnedIn(file: string): PinnedProcess {
   return pinned(Number(fs.readFileSync(file, 'utf8')));
 }
 
-/** Sends a signal to that very process; to nobody if it is gone. */
-export function signal(process: PinnedProcess, name: NodeJS.Signals): void {
-  signalPinned(machine, process, constants.signals[name]);
+/** Sends a signal, by name or number, to that very process; to nobody if it is gone. */
+export function signal(process: PinnedProcess, which: NodeJS.Signals | number): void {
+  signalPinned(machine, process, typeof which === 'number' ? which : constants.signals[which]);
 }
 
 /** Whether that very process lives and is no zombie. */
