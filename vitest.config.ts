@@ -16,8 +16,6 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Real processes on a machine that others use too: what fails once and passes then is shown as retried.
-          retry: 1,
           pool: 'forks',
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pidFrom, signalIfThere } from '../../src/cli/processes.ts';
 import { instanceFor, runFiles } from '../../src/instance.ts';
 import { run } from './command.ts';
 
@@ -38,7 +39,8 @@ export async function mountTree({ traced = false } = {}): Promise<Tree> {
         await unmount();
       } catch {
         // A daemon that hangs is killed; the next one on its device answers.
-        process.kill(Number(readFileSync(daemonPid, 'utf8')), 'SIGKILL');
+        const daemon = await pidFrom(daemonPid, ['daemon', dir]);
+        if (daemon !== undefined) signalIfThere(daemon, 'SIGKILL');
         await sleep(RESTART_MS);
         await unmount();
       }

@@ -8,8 +8,8 @@ import { Failure } from './command.ts';
 import { daemonProcesses, endDaemon, killDaemon, untilServing } from './daemon-processes.ts';
 import { superviseScript } from './package.ts';
 
-/** What a daemon may need until its mount answers, reading a large journal included. */
-const START_TIMEOUT_MS = 15_000;
+/** What a daemon may need until its mount answers, reading a large journal on a busy machine included. */
+const START_TIMEOUT_MS = 30_000;
 
 const MKDIR_TIMEOUT_MS = 5_000;
 
@@ -30,11 +30,10 @@ export async function bringUp(instance: Instance, daemonOptions: readonly string
   });
   const failure = once(child, 'error').then(([error]) => error as Error);
   await log.close();
-  const supervisor = child.pid;
-  if (supervisor === undefined) throw new Failure(`Cannot start the supervisor: ${(await failure).message}`);
+  if (child.pid === undefined) throw new Failure(`Cannot start the supervisor: ${(await failure).message}`);
   child.unref();
-  if (await untilServing(supervisor, () => isServing(instance), START_TIMEOUT_MS)) {
-    return (await daemonProcesses(instance)).daemon ?? supervisor;
+  if (await untilServing(child, () => isServing(instance), START_TIMEOUT_MS)) {
+    return (await daemonProcesses(instance)).daemon?.pid ?? child.pid;
   }
   if (!(await endDaemon(instance))) await killDaemon(instance);
   await clearAway(instance.mountPoint);
@@ -57,7 +56,7 @@ export async function superviseInForeground(
   const pass = () => child.kill('SIGTERM');
   process.on('SIGTERM', pass).on('SIGINT', pass);
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  if (child.pid !== undefined) await untilServing(child.pid, () => isServing(instance), START_TIMEOUT_MS);
+  if (child.pid !== undefined) await untilServing(child, () => isServing(instance), START_TIMEOUT_MS);
   await settled();
   return exitStatus(...(await ended));
 }

@@ -26,6 +26,11 @@ export async function stateAt(directory: string): Promise<string | undefined> {
   return (await readEntry(path.join(directory, '.state')))?.trim();
 }
 
+/** Whether its init has ended, though processes may be left. */
+export async function hasExited(directory: string): Promise<boolean> {
+  return (await readEntry(path.join(directory, '.exit'))) !== undefined;
+}
+
 /** The line in `.error`: why the last refused operation was refused. */
 export async function refusalAt(directory: string): Promise<string | undefined> {
   return (await readEntry(path.join(directory, '.error')))?.trim();

@@ -1,13 +1,15 @@
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Instance, runFiles } from '../instance.ts';
-import { isAlive, pidFrom, signalIfThere, untilGone } from './processes.ts';
+import type { PinnedProcess } from '../proc/pinned.ts';
+import { pidFrom, signalIfThere, untilGone } from './processes.ts';
 
 /** An instance's processes, as its pid files have it and as still live. */
 export interface DaemonProcesses {
   /** The daemon, if it serves. */
-  readonly daemon: number | undefined;
+  readonly daemon: PinnedProcess | undefined;
   /** The shell that holds the device. */
-  readonly supervisor: number | undefined;
+  readonly supervisor: PinnedProcess | undefined;
 }
 
 /** What a daemon that was asked to end may take: its writes, its abort, its detach. */
@@ -33,7 +35,7 @@ export async function endDaemon(instance: Instance, timeoutMs: number = END_TIME
   const asked = supervisor ?? daemon;
   if (asked === undefined) return true;
   signalIfThere(asked, 'SIGTERM');
-  return untilGone(pids({ daemon, supervisor }), timeoutMs);
+  return untilGone(existing({ daemon, supervisor }), timeoutMs);
 }
 
 /**
@@ -42,25 +44,25 @@ export async function endDaemon(instance: Instance, timeoutMs: number = END_TIME
  */
 export async function killDaemon(instance: Instance): Promise<boolean> {
   const found = await daemonProcesses(instance);
-  for (const pid of pids(found)) signalIfThere(pid, 'SIGKILL');
+  for (const process of existing(found)) signalIfThere(process, 'SIGKILL');
   // A daemon that was only starting has no pid file yet: it ends by itself as its connection is gone.
-  return untilGone(pids(found), KILL_TIMEOUT_MS);
+  return untilGone(existing(found), KILL_TIMEOUT_MS);
 }
 
-function pids({ supervisor, daemon }: DaemonProcesses): number[] {
-  return [supervisor, daemon].filter((pid) => pid !== undefined);
+function existing({ supervisor, daemon }: DaemonProcesses): PinnedProcess[] {
+  return [supervisor, daemon].filter((process) => process !== undefined);
 }
 
-/** Waits while `condition` does not hold; false if that outlasts `timeoutMs` or `supervisor` dies. */
+/** Waits while `condition` does not hold; false if that outlasts `timeoutMs` or `supervisor`, our child, ends. */
 export async function untilServing(
-  supervisor: number,
+  supervisor: ChildProcess,
   condition: () => Promise<boolean>,
   timeoutMs: number,
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline) {
     if (await condition()) return true;
-    if (!(await isAlive(supervisor))) return false;
+    if (supervisor.exitCode !== null || supervisor.signalCode !== null) return false;
     await sleep(20);
   }
   return false;

@@ -7,7 +7,7 @@ import type { Instance } from '../instance.ts';
 import { Failure } from './command.ts';
 
 /** How long another `nsdir mount` or `umount` of the same instance is waited for: a mount bounds its own waits below this. */
-const LOCK_TIMEOUT_S = 30;
+const LOCK_TIMEOUT_S = 60;
 
 /** How often the file may vanish between opening and locking. */
 const MAX_ATTEMPTS = 10;

@@ -58,12 +58,12 @@ export async function removeTraces(instance: Instance): Promise<void> {
 }
 
 async function quitLauncher(instance: Instance): Promise<void> {
-  const pid = await pidFrom(runFiles(instance).launcherPid, ['nsdir-init']);
-  if (pid === undefined) return;
-  signalIfThere(pid, 'SIGTERM');
-  if (await untilGone([pid], LAUNCHER_TIMEOUT_MS)) return;
-  signalIfThere(pid, 'SIGKILL');
-  await untilGone([pid], LAUNCHER_TIMEOUT_MS);
+  const launcher = await pidFrom(runFiles(instance).launcherPid, ['nsdir-init']);
+  if (launcher === undefined) return;
+  signalIfThere(launcher, 'SIGTERM');
+  if (await untilGone([launcher], LAUNCHER_TIMEOUT_MS)) return;
+  signalIfThere(launcher, 'SIGKILL');
+  await untilGone([launcher], LAUNCHER_TIMEOUT_MS);
 }
 
 function cgroupDirectory({ cgroupName }: Instance): string {

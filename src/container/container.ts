@@ -1,19 +1,15 @@
-import type { Pid, Serial } from '../ids.ts';
+import type { Serial } from '../ids.ts';
 import type { NamespaceKind } from '../namespaces.ts';
+import type { PinnedProcess } from '../proc/pinned.ts';
 import type { Timespec } from '../time.ts';
+
+export type { PinnedProcess } from '../proc/pinned.ts';
 
 /**
  * Where a container is in its life. `declared`: made by mkdir, never started; it lists nothing. `stopped`: ran, and has
  * no processes any more. `removing`: its removal was begun and will be finished, also by the next daemon.
  */
 export type Phase = 'declared' | 'running' | 'frozen' | 'stopped' | 'removing';
-
-/** A process that stays the one meant: pids are used again, a pid with its start time is not (proc_pid_stat(5), field 22). */
-export interface PinnedProcess {
-  readonly pid: Pid;
-  /** Clock ticks since boot. */
-  readonly startTime: number;
-}
 
 /** A container as the registry keeps it. Only `Registry.apply` changes one. */
 export interface Container {

@@ -2,6 +2,7 @@ import { watch } from 'node:fs';
 import { isPopulated } from '../cgroup/cgroup.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
+import { waitUntil } from '../cgroup/wait.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { now } from '../time.ts';
 import { isLive, type Container } from './container.ts';
@@ -59,6 +60,21 @@ export async function settle(machine: Machine, container: Container): Promise<vo
     log.warn({ container: container.serial, err: cause }, 'cannot clean up behind a container that ended');
     if (isMine()) setTimeout(() => void settle(machine, container), SETTLE_AGAIN_MS).unref();
   }
+}
+
+/** How long the cgroup of a pid namespace may still count processes after its init has been reaped. */
+const DYING_MS = 500;
+
+/**
+ * A container whose init has ended, and nobody is left in it, has stopped, though that may not be written down yet: does
+ * that. With the init of a pid namespace all that was in it has ended (pid_namespaces(7)), so their last steps are
+ * waited for.
+ */
+export async function settleIfEnded(machine: Machine, container: Container): Promise<void> {
+  if (!isLive(container) || container.init) return;
+  const leaf = ownLeaf(machine.cgroupOf(container));
+  const limitMs = container.kinds?.includes('pid') === true ? DYING_MS : 0;
+  if (await waitUntil(() => !isPopulated(machine.files, leaf), limitMs)) await settle(machine, container);
 }
 
 /** What is in the way of it, another verb or a full disk, is gone some day. */

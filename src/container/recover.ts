@@ -176,9 +176,11 @@ function adoptInit(machine: Machine, container: Container, leaf: string): void {
 /** An init that the launcher does not know: it is another one than that which started it. */
 function findInit({ files }: Machine, leaf: string): PinnedProcess | undefined {
   for (const pid of ownProcesses(files, leaf)) {
-    if (readIfThere(files, `/proc/${pid}/comm`)?.trim() !== INIT_COMM || isDying(files, pid)) continue;
-    const startTime = readStat(files, pid)?.starttime;
-    if (startTime !== undefined) return { pid, startTime };
+    const stat = readStat(files, pid);
+    if (stat?.comm !== INIT_COMM || isDying(files, pid)) continue;
+    // Listed before and after it was looked at, and the same one: it never was another process of this pid.
+    const init = { pid, startTime: stat.starttime };
+    if (isAlive(files, pid, init.startTime) && ownProcesses(files, leaf).includes(pid)) return init;
   }
   return undefined;
 }

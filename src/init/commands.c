@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,7 +145,7 @@ static _Noreturn void execute(const struct run_request *run, const int stdio[3])
 	if (chdir(run->cwd) && chdir("/"))
 		_exit(NOT_EXECUTABLE);
 	reset_signals();
-	execvp(argv[0], argv);
+	execute_command(argv);
 	dprintf(2, "nsdir: cannot run \"%s\": %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? NOT_FOUND : NOT_EXECUTABLE);
 }
@@ -255,7 +256,7 @@ _Noreturn void serve_commands(int socket)
 	struct signalfd_siginfo dropped[16];
 	sigset_t all;
 
-	sigfillset(&all);
+	fill_signals(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	struct pollfd polled[2] = {
 		{ .fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN },

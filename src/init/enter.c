@@ -136,7 +136,7 @@ static _Noreturn void become(const struct job *job, int terminal, int failed)
 			error = chdir("/");
 		setenv("container", "nsdir", 1);
 		sigprocmask(SIG_SETMASK, &job->signals, NULL);
-		execvp(job->command[0], job->command);
+		execute_command(job->command);
 		if (job->shell)
 			execv(shell[0], shell);
 		error = errno;
@@ -302,7 +302,7 @@ static int catch_signals(struct job *job)
 	static const int left[] = { SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
 	sigset_t caught;
 
-	sigfillset(&caught);
+	fill_signals(&caught);
 	for (size_t at = 0; at < sizeof(left) / sizeof(*left); at++)
 		sigdelset(&caught, left[at]);
 	sigprocmask(SIG_SETMASK, &caught, &job->signals);

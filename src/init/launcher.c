@@ -17,6 +17,7 @@
  *   busy COUNT                                          instead of quitting
  *   replaced                                            another daemon connected; this connection ends
  */
+#include "launcher.h"
 #include "link.h"
 
 #include <errno.h>
@@ -31,38 +32,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starts under way; further ones wait unread. */
-#define STARTING_MAX 128
-#define RUNNING_MAX 32768
-/* Exits not yet acked; beyond, the oldest is forgotten. */
-#define EXITED_MAX 32768
 /* Largest number JSON and the daemon can have. */
 #define NUMBER_MAX ((UINT64_C(1) << 53) - 1)
 
-struct starting {
-	uint64_t id, serial, start_time;
-	pid_t pid;    /* 0 until a nested init has told it */
-	pid_t helper; /* that makes a nested init, or 0 */
-	int channel;
-	unsigned int link; /* connection that asked */
-	bool cancelled;
-};
-
-struct running {
-	uint64_t serial, start_time;
-	pid_t pid;
-};
-
-struct exited {
-	uint64_t serial;
-	pid_t pid;
-	int status;
-};
-
-static struct starting starting[STARTING_MAX];
-static struct running running[RUNNING_MAX];
-static struct exited exited[EXITED_MAX];
-static int starting_count, running_count, exited_count;
 static const char *paths[2]; /* removed at the end */
 
 static _Noreturn void leave(void)
@@ -70,87 +42,6 @@ static _Noreturn void leave(void)
 	for (int index = 0; index < 2; index++)
 		unlink(paths[index]);
 	_exit(0);
-}
-
-/* Ends the start `index`; with an `error`, whatever there is of it is killed. */
-static void finish_start(int index, int error, const char *step)
-{
-	struct starting done = starting[index];
-	bool asked_here = done.link == link_number();
-
-	starting[index] = starting[--starting_count];
-	close(done.channel);
-	if (error) {
-		if (done.pid > 0)
-			kill(done.pid, SIGKILL); /* not reaped yet: the pid is still its own */
-		if (asked_here)
-			link_send("failed\n%" PRIu64 "\n%d\n%s\n", done.id, error, step);
-		return;
-	}
-	running[running_count++] = (struct running){ done.serial, done.start_time, done.pid };
-	if (asked_here)
-		link_send("started\n%" PRIu64 "\n%d\n%" PRIu64 "\n", done.id, done.pid, done.start_time);
-	else
-		link_send("lives\n%" PRIu64 "\n%d\n%" PRIu64 "\n", done.serial, done.pid, done.start_time);
-}
-
-/* A nested init's first words, by which the kernel tells its pid. */
-static void meet(struct starting *start, struct msghdr *message)
-{
-	struct cmsghdr *control = CMSG_FIRSTHDR(message);
-	struct ucred sender;
-
-	if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_CREDENTIALS)
-		return;
-	memcpy(&sender, CMSG_DATA(control), sizeof(sender));
-	start->pid = sender.pid;
-	start->start_time = start_time_of(sender.pid);
-	if (start->cancelled)
-		kill(start->pid, SIGKILL);
-}
-
-/* Takes one report of a start. Whether there may be more. */
-static bool take_report(int index)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
-	struct report report;
-	struct iovec vector = { .iov_base = &report, .iov_len = sizeof(report) };
-	struct msghdr message = {
-		.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-	};
-	ssize_t length = recvmsg(starting[index].channel, &message, MSG_CMSG_CLOEXEC);
-
-	if (length < 0 && (errno == EAGAIN || errno == EINTR))
-		return false;
-	if (length != sizeof(report)) {
-		finish_start(index, ECANCELED, "killed while starting");
-		return false;
-	}
-	if (report.error == REPORT_HELLO) {
-		meet(&starting[index], &message);
-		return true;
-	}
-	report.step[sizeof(report.step) - 1] = '\0';
-	if (report.error == REPORT_READY &&
-	    (starting[index].pid <= 0 || !starting[index].start_time || starting[index].cancelled))
-		finish_start(index, ECANCELED, "killed while starting");
-	else
-		finish_start(index, report.error, report.step);
-	return false;
-}
-
-static void take_reports(int index)
-{
-	while (take_report(index))
-		;
-}
-
-static void note_exit(const struct running *init, int status)
-{
-	if (exited_count == EXITED_MAX)
-		memmove(exited, exited + 1, --exited_count * sizeof(*exited));
-	exited[exited_count++] = (struct exited){ init->serial, init->pid, status };
-	link_send("exited\n%" PRIu64 "\n%d\n%d\n", init->serial, init->pid, status);
 }
 
 /* Reaps one dead child, after it was read what it had to say. Whether there was one. */
@@ -161,52 +52,11 @@ static bool reap_one(void)
 
 	if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) || !dead.si_pid)
 		return false;
-	for (int index = starting_count - 1; index >= 0; index--)
-		if (starting[index].pid == dead.si_pid || !starting[index].pid)
-			take_reports(index);
+	starts_hear_dying(dead.si_pid);
 	waitpid(dead.si_pid, &status, 0);
-	for (int index = 0; index < starting_count; index++) {
-		if (starting[index].helper == dead.si_pid)
-			starting[index].helper = 0;
-		if (starting[index].pid == dead.si_pid)
-			starting[index].pid = -1; /* the end of its channel tells the rest */
-	}
-	for (int index = 0; index < running_count; index++) {
-		if (running[index].pid == dead.si_pid) {
-			note_exit(&running[index], status);
-			running[index] = running[--running_count];
-			break;
-		}
-	}
+	starts_note_reaped(dead.si_pid);
+	init_ended(dead.si_pid, status);
 	return true;
-}
-
-static void greet(void)
-{
-	for (int index = 0; index < running_count; index++)
-		link_send("lives\n%" PRIu64 "\n%d\n%" PRIu64 "\n", running[index].serial, running[index].pid,
-			  running[index].start_time);
-	for (int index = 0; index < exited_count; index++)
-		link_send("exited\n%" PRIu64 "\n%d\n%d\n", exited[index].serial, exited[index].pid, exited[index].status);
-	link_send("welcome\n" PROTOCOL "\n");
-}
-
-static void start(uint64_t id, uint64_t serial, const struct spec *spec)
-{
-	struct starting *new = &starting[starting_count];
-	const char *step = "count the running ones";
-	int error = EAGAIN;
-
-	*new = (struct starting){ .id = id, .serial = serial, .link = link_number() };
-	if (running_count + starting_count < RUNNING_MAX)
-		error = begin_start(spec, &new->pid, &new->helper, &new->channel, &step);
-	if (error) {
-		link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);
-		return;
-	}
-	if (new->pid)
-		new->start_time = start_time_of(new->pid);
-	starting_count++;
 }
 
 static bool handle_start(char **words)
@@ -222,18 +72,8 @@ static bool handle_start(char **words)
 	    !parse_number(words[10], UINT64_MAX, &spec.inode) || spec.mount_point[0] != '/')
 		return false;
 	spec.parent = (pid_t)parent;
-	start(id, serial, &spec);
+	start_begin(id, serial, &spec);
 	return true;
-}
-
-/* Kills what there is of a start; it will end as failed. */
-static void cancel(struct starting *start)
-{
-	start->cancelled = true;
-	if (start->helper > 0)
-		kill(start->helper, SIGKILL);
-	if (start->pid > 0)
-		kill(start->pid, SIGKILL);
 }
 
 static bool handle_cancel(char **words)
@@ -242,9 +82,7 @@ static bool handle_cancel(char **words)
 
 	if (!parse_number(words[1], NUMBER_MAX, &id))
 		return false;
-	for (int index = 0; index < starting_count; index++)
-		if (starting[index].id == id && starting[index].link == link_number())
-			cancel(&starting[index]);
+	start_cancel(id);
 	return true;
 }
 
@@ -254,21 +92,18 @@ static bool handle_ack(char **words)
 
 	if (!parse_number(words[1], NUMBER_MAX, &serial) || !parse_number(words[2], INT32_MAX, &pid))
 		return false;
-	for (int index = 0; index < exited_count; index++) {
-		if (exited[index].serial == serial && exited[index].pid == (pid_t)pid) {
-			memmove(exited + index, exited + index + 1, (size_t)(--exited_count - index) * sizeof(*exited));
-			break;
-		}
-	}
+	exit_acked(serial, (pid_t)pid);
 	return true;
 }
 
 static bool handle_quit(char **words)
 {
+	int count = inits_count() + starts_count();
+
 	(void)words;
-	if (running_count + starting_count == 0)
+	if (count == 0)
 		leave();
-	link_send("busy\n%d\n", running_count + starting_count);
+	link_send("busy\n%d\n", count);
 	return true;
 }
 
@@ -306,8 +141,7 @@ static void settle_affairs(void)
 	char *words[STRINGS_MAX];
 	int count;
 
-	for (int index = 0; index < starting_count; index++)
-		cancel(&starting[index]);
+	starts_cancel_all();
 	while ((count = link_next(words)) >= 0)
 		if (count == 3 && !strcmp(words[0], "ack"))
 			handle_ack(words);
@@ -323,8 +157,10 @@ static void change_link(int listener)
 {
 	link_receive();
 	settle_affairs();
-	if (link_accept(listener))
-		greet();
+	if (!link_accept(listener))
+		return;
+	inits_tell();
+	link_send("welcome\n" PROTOCOL "\n");
 }
 
 static void handle_signals(int signals)
@@ -348,23 +184,20 @@ static _Noreturn void serve(int listener, int signals)
 			[SIGNALS] = { .fd = signals, .events = POLLIN },
 			[LINK] = { .fd = link_fd(), .events = link_events() },
 		};
-		int count = starting_count;
+		int count = starts_count();
 		bool ready = count < STARTING_MAX && link_has_frame();
 
-		for (int index = 0; index < count; index++)
-			polled[FIXED + index] = (struct pollfd){ .fd = starting[index].channel, .events = POLLIN };
+		starts_poll(polled + FIXED);
 		if (poll(polled, (nfds_t)(FIXED + count), ready ? 0 : -1) < 0)
 			continue;
-		for (int index = count - 1; index >= 0; index--) /* downwards: an ended start is replaced by the last */
-			if (polled[FIXED + index].revents)
-				take_reports(index);
+		starts_take_reports(polled + FIXED, count);
 		if (polled[SIGNALS].revents)
 			handle_signals(signals);
 		if (polled[LINK].revents & (POLLIN | POLLHUP | POLLERR) && !link_receive())
 			end_link();
 		if (polled[LISTENER].revents)
 			change_link(listener);
-		if (starting_count < STARTING_MAX)
+		if (starts_count() < STARTING_MAX)
 			handle_next();
 		link_flush();
 	}
@@ -390,7 +223,7 @@ int launcher_main(const char *socket_path, const char *pid_path)
 	close_all_but(NULL, 0);
 	reset_signals();
 	limit_open_files();
-	sigfillset(&all);
+	fill_signals(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (chdir("/") || !claim(pid_path))
 		return 1;

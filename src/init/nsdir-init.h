@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <signal.h>
 #include <sys/types.h>
 
 /* Number of the protocol between daemon and launcher; both sides must have the same. */
@@ -65,6 +66,9 @@ bool write_fully(int fd, const char *data, size_t length);
 /* process.c */
 uint64_t start_time_of(pid_t pid);
 void close_all_but(const int *kept, int count);
+void fill_signals(sigset_t *set);
+/* execvp(3), with sh for a script without #! in every C library. Returns with errno if it fails. */
+void execute_command(char **argv);
 void reset_signals(void);
 void limit_open_files(void);
 void remember_title(int argc, char **argv);
@@ -72,6 +76,11 @@ void set_title(const char *name);
 
 /* start.c */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
+
+/* own-directory.c */
+int open_own_directory(const struct spec *spec);
+int bind_own_directory(int own, const char *target);
+void make_path(const char *path, bool with_last);
 
 /* mounts.c */
 void watch_mounts(void);

@@ -1,6 +1,7 @@
 /* What a process is by itself: its start time, descriptors, signals, limits and title. */
 #include "nsdir-init.h"
 
+#include <limits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -71,13 +72,23 @@ void close_all_but(const int *kept, int count)
 	}
 }
 
+/* Every signal there is, also those that a C library keeps for itself: sigfillset(3) leaves them out. */
+void fill_signals(sigset_t *set)
+{
+	memset(set, 0xff, sizeof(*set));
+}
+
 /* Every disposition to its default, and nothing blocked. */
 void reset_signals(void)
 {
+	static const struct {
+		_Alignas(8) char zeros[32]; /* the kernel's struct sigaction; a handler of 0 is SIG_DFL */
+	} by_default;
 	sigset_t none;
 
+	/* Not by signal(3), which does not touch those that the C library keeps for itself. */
 	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
+		syscall(SYS_rt_sigaction, number, &by_default, NULL, (NSIG - 1) / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -108,4 +119,45 @@ void set_title(const char *name)
 		return;
 	memset(title, 0, title_size);
 	snprintf(title, title_size, "nsdir-init %s", name);
+}
+
+/* The file that execvp(3) found for `name`: the first that may be executed. */
+static const char *executable(const char *name)
+{
+	static char path[PATH_MAX];
+	const char *at = getenv("PATH"), *end;
+
+	if (strchr(name, '/'))
+		return name;
+	for (at = at ? at : "/bin:/usr/bin";; at = end + 1) {
+		end = strchrnul(at, ':');
+		snprintf(path, sizeof(path), "%.*s/%s", end > at ? (int)(end - at) : 1, end > at ? at : ".", name);
+		if (access(path, X_OK) == 0 || !*end)
+			return path;
+	}
+}
+
+/* A script without `#!`, by sh, as execvp(3) has it in some C libraries only. */
+static void execute_script(char **argv)
+{
+	size_t argc = 0;
+	char **with_shell;
+
+	while (argv[argc])
+		argc++;
+	with_shell = calloc(argc + 2, sizeof(*with_shell));
+	if (with_shell) {
+		memcpy(with_shell + 1, argv, argc * sizeof(*argv));
+		with_shell[0] = "sh";
+		with_shell[1] = (char *)executable(argv[0]);
+		execv("/bin/sh", with_shell);
+	}
+	errno = ENOEXEC;
+}
+
+void execute_command(char **argv)
+{
+	execvp(argv[0], argv);
+	if (errno == ENOEXEC)
+		execute_script(argv);
 }

@@ -214,7 +214,7 @@ static int catch_signals(void)
 {
 	sigset_t caught;
 
-	sigfillset(&caught);
+	fill_signals(&caught);
 	sigdelset(&caught, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &caught, NULL);
 	return signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);

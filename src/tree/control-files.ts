@@ -7,6 +7,7 @@ import type { ControlEntry, Text } from './control/entry.ts';
 import { EventStreams } from './event-streams.ts';
 import { O_ACCMODE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
 import { nodeId, type NodeId } from './node-id.ts';
+import { PlainHandles } from './plain-handles.ts';
 import { SlowTexts } from './slow-texts.ts';
 import { controlAttr, type View } from './view.ts';
 
@@ -18,9 +19,6 @@ export interface ControlNode {
 
 /** Bytes one write to a control entry may have. */
 const WRITE_LIMIT_BYTES = 4096;
-
-/** Files open for writing, or open while they say nothing; more are refused with ENFILE. */
-const PLAIN_HANDLES_LIMIT = 65_536;
 
 /** poll(2) of a file that never waits: POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM. */
 const POLL_READY = 0x145;
@@ -34,8 +32,7 @@ export class ControlFiles {
   readonly #view: View;
   readonly #texts = new SlowTexts();
   readonly #streams: EventStreams;
-  /** Handles that carry no text of their own, by the node they were opened on. */
-  readonly #plain = new Map<number, NodeId>();
+  readonly #plain = new PlainHandles();
   #nextHandle: number;
 
   constructor(machine: Machine, view: View, onWake: (wake: number) => void, firstHandle: number) {
@@ -53,7 +50,7 @@ export class ControlFiles {
     const { container, control } = node;
     const id = idOf(node);
     if (!this.#view.resolves(container, control)) {
-      for (const open of this.#plain.values()) if (open === id) return silentAttr(node);
+      if (this.#plain.isOpen(id)) return silentAttr(node);
       if ((control.mode(container) & S_IFMT) === S_IFDIR) return controlAttr(container, control, 0, 0);
       throw silent(control);
     }
@@ -81,7 +78,7 @@ export class ControlFiles {
     const handle = this.#nextHandle;
     this.#nextHandle += 2;
     if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
-    if (access === O_WRONLY || access === O_RDWR || !speaks) this.#openPlain(handle, idOf(node));
+    if (access === O_WRONLY || access === O_RDWR || !speaks) this.#plain.open(handle, idOf(node));
     return { handle, noFlush: access === O_RDONLY };
   }
 
@@ -109,7 +106,7 @@ export class ControlFiles {
   }
 
   release(handle: number): void {
-    this.#plain.delete(handle);
+    this.#plain.release(handle);
     this.#streams.release(handle);
     this.#texts.release(handle);
   }
@@ -135,13 +132,6 @@ export class ControlFiles {
   async #openText(request: Request, node: ControlNode, handle: number): Promise<void> {
     if (node.control.stream) this.#streams.open(handle, node.container.serial);
     else await this.#texts.open(handle, idOf(node), request.caller.pid, () => this.#produce(request, node));
-  }
-
-  #openPlain(handle: number, id: NodeId): void {
-    if (this.#plain.size >= PLAIN_HANDLES_LIMIT) {
-      throw new FsError('ENFILE', `${PLAIN_HANDLES_LIMIT} control entries are open for writing already; close some`);
-    }
-    this.#plain.set(handle, id);
   }
 }
 

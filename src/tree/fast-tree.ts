@@ -6,9 +6,19 @@ import type { Pid, Serial } from '../ids.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
 import { isAsking, ns } from './control/ns.ts';
 import { proxy } from './control/proxy.ts';
-import { isSubdirectory } from './control/table.ts';
-import { DEFER, O_ACCMODE, type Attr, type FastFilesystem, type Opened, type Request } from './filesystem.ts';
+import { entryNamed, isSubdirectory } from './control/table.ts';
+import {
+  DEFER,
+  O_ACCMODE,
+  S_IFMT,
+  S_IFREG,
+  type Attr,
+  type FastFilesystem,
+  type Opened,
+  type Request,
+} from './filesystem.ts';
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
+import { PlainHandles } from './plain-handles.ts';
 import { isProxyId } from './proxy-id.ts';
 import { controlAttr, directoryAttr, type Node, type View } from './view.ts';
 
@@ -33,23 +43,49 @@ const HANDLES_LIMIT = 65_536;
  */
 export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOptions): FastFilesystem {
   const texts = new Map<number, { readonly id: NodeId; readonly bytes: Uint8Array }>();
+  const plain = new PlainHandles();
   const bytesOf = encoder();
   const ownPidNamespace = readlinkSync('/proc/self/ns/pid');
   let nextHandle = firstHandle;
 
-  const open = (id: NodeId, flags: number): Opened | typeof DEFER => {
-    const { container, control } = view.node(id);
-    if (!control?.text || (flags & O_ACCMODE) !== constants.O_RDONLY) return DEFER;
-    if (!view.resolves(container, control) || texts.size >= HANDLES_LIMIT) return DEFER;
+  const newHandle = () => {
     const handle = nextHandle;
     nextHandle += 2;
+    return handle;
+  };
+
+  const open = (id: NodeId, flags: number): Opened | typeof DEFER => {
+    const { container, control } = view.node(id);
+    if (!control || !view.resolves(container, control)) return DEFER;
+    const access = flags & O_ACCMODE;
+    if (access === constants.O_WRONLY && isFile(control, container)) return openPlain(id);
+    if (!control.text || access !== constants.O_RDONLY || texts.size >= HANDLES_LIMIT) return DEFER;
+    const handle = newHandle();
     texts.set(handle, { id, bytes: bytesOf(control.text(container)) });
     return { handle, noFlush: true };
   };
 
+  const openPlain = (id: NodeId): Opened => {
+    const handle = newHandle();
+    plain.open(handle, id);
+    return { handle, noFlush: false };
+  };
+
+  const getattr = (id: NodeId): Attr | typeof DEFER => {
+    const container = view.registry.get(serialOf(id));
+    if (!container) return DEFER;
+    const { control } = view.node(id);
+    if (!control) return directoryAttr(container);
+    if (!view.resolves(container, control)) return plain.isOpen(id) ? controlAttr(container, control, 0) : DEFER;
+    if (control.text) return controlAttr(container, control, Buffer.byteLength(control.text(container)));
+    if (isSubdirectory(control)) return controlAttr(container, control, 0);
+    const target = fixedTarget({ container, control }, places);
+    return target === undefined ? DEFER : controlAttr(container, control, Buffer.byteLength(target));
+  };
+
   return {
     lookup: (request, parent, name) => (isProxy(parent) ? lookupEntered(request, name) : view.lookup(parent, name)),
-    getattr: (request, id) => (isProxyId(id) ? DEFER : getattr(view, places, request, id)),
+    getattr: (_request, id) => (isProxyId(id) ? DEFER : getattr(id)),
     readlink: (request, id) => {
       if (isProxyId(id)) return DEFER;
       const { container, control } = view.node(id);
@@ -74,6 +110,16 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       hideEntry(directory.container, control);
       return undefined;
     },
+    create: ({ caller }, parent, name, _mode, flags) => {
+      const { container, within } = view.directory(parent);
+      const control = within ? undefined : entryNamed(name, within);
+      // For writing only, by who may, of what was not unlinked: the rest changes something, or is refused.
+      if (!control || !isFile(control, container) || (flags & O_ACCMODE) !== constants.O_WRONLY) return DEFER;
+      if (container.hidden !== 0 || (caller.uid !== 0 && caller.uid !== container.uid)) return DEFER;
+      const attr = controlAttr(container, control, 0);
+      const fleeting = !view.resolves(container, control);
+      return { ...openPlain(attr.id), entry: { attr, cacheable: false, fleeting } };
+    },
     open: (_request, id, flags) => open(id, flags),
     read: (_request, _id, handle, offset, size) => {
       const text = texts.get(handle);
@@ -82,7 +128,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
     },
     flush: () => undefined,
-    release: (_request, _id, handle) => (texts.delete(handle) ? undefined : DEFER),
+    release: (_request, _id, handle) => (texts.delete(handle) || plain.release(handle) ? undefined : DEFER),
     readdir: (_request, id, cookie) => (isProxy(id) ? DEFER : view.readdir(id, cookie)),
     statfs: () => view.statfs(),
   };
@@ -107,16 +153,9 @@ function isProxy(id: NodeId): boolean {
   return entryOf(id) === proxy.entry;
 }
 
-function getattr(view: View, places: Places, _request: Request, id: NodeId): Attr | typeof DEFER {
-  const container = view.registry.get(serialOf(id));
-  if (!container) return DEFER;
-  const { control } = view.node(id);
-  if (!control) return directoryAttr(container);
-  if (!view.resolves(container, control)) return DEFER;
-  if (control.text) return controlAttr(container, control, Buffer.byteLength(control.text(container)));
-  if (isSubdirectory(control)) return controlAttr(container, control, 0);
-  const target = fixedTarget({ container, control }, places);
-  return target === undefined ? DEFER : controlAttr(container, control, Buffer.byteLength(target));
+/** A regular file, before the start too. */
+function isFile(control: ControlEntry, container: Node['container']): boolean {
+  return (control.mode(container) & S_IFMT) === S_IFREG;
 }
 
 /** A symlink's target that is the same for everybody. */

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CONTROL_ENTRIES } from '../../src/tree/control/table.ts';
 import { processesOf } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 
 type Item = { readonly text: string } | { readonly bytes: number };
 
@@ -99,6 +99,9 @@ beforeAll(async () => {
   );
   await tree.nsdir('run', 'ended', '--', 'sh', '-c', 'exit 3');
   await tree.sh('echo wrong > refused/.state');
+  // All that was begun has come to its end, so that what changes afterwards is a wrong write's doing.
+  await eventually(async () => (await tree.ok('cat ended/.state')) === 'stopped', 'the one that ended has stopped');
+  await eventually(() => processesOf(tree).length === 3, 'an init for each that runs');
 });
 afterAll(() => tree[Symbol.asyncDispose]());
 

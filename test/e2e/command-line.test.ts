@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { initOf } from '../support/containers.ts';
 import { mounted, type Mounted } from '../support/mounted.ts';
-import { emptyDirectory, nsdir } from '../support/nsdir.ts';
+import { signal } from '../support/pinned.ts';
+import { publicCopy } from '../support/public-copy.ts';
+import { AS_USER, emptyDirectory, nsdir } from '../support/nsdir.ts';
 
 let tree: Mounted;
 beforeAll(async () => {
@@ -115,8 +117,8 @@ test('nsdir doctor --json is for scripts', async () => {
 
 test('nsdir doctor exits 1 where something is missing, with the command that mends it', async () => {
   using place = emptyDirectory();
-  const around = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
-  const { status, stdout } = await nsdir(['doctor', '--json', place.dir], around);
+  await using copy = await publicCopy();
+  const { status, stdout } = await nsdir(['doctor', '--json', place.dir], AS_USER, copy.nsdir);
   const report = JSON.parse(stdout) as Report;
   const capabilities = report.checks.find(({ name }) => name === 'capabilities');
   expect([status, capabilities?.ok, report.daemon]).toEqual([1, false, null]);
@@ -124,11 +126,12 @@ test('nsdir doctor exits 1 where something is missing, with the command that men
 });
 
 test('nsdir doctor tells of a daemon that does not answer', async () => {
-  process.kill(tree.daemonPid(), 'SIGSTOP');
+  const daemon = tree.daemon();
+  signal(daemon, 'SIGSTOP');
   try {
     const { stdout } = await tree.nsdir('doctor');
     expect(stdout).toContain(`does not answer: nsdir mount ${tree.dir} takes over`);
   } finally {
-    process.kill(tree.daemonPid(), 'SIGCONT');
+    signal(daemon, 'SIGCONT');
   }
 });

@@ -18,7 +18,10 @@ it('does not come back by itself after it was removed', async () => {
   await inside(tree, 'web', 'exit 3');
   await eventually(async () => (await tree.ok('cat web/.exit')) === '3', 'it is told');
   await tree.ok('rm web/.exit && mv web home && chmod 700 home');
+  // A command, though a wrong one, shows again what was only hidden.
+  expect(await tree.sh('echo sideways > home/.state')).toMatchObject({ status: 1 });
   expect(await tree.sh('cat home/.exit')).toMatchObject({ status: 1 });
+  expect(await tree.ok('cat home/.state')).toBe('stopped');
 });
 
 it('is gone once the container runs anew', async () => {
@@ -27,6 +30,7 @@ it('is gone once the container runs anew', async () => {
   await eventually(async () => (await tree.ok('cat web/.exit')) === '3', 'it is told');
   await tree.ok('echo running > web/.state');
   expect(await tree.sh('cat web/.exit')).toMatchObject({ status: 1 });
+  expect(await tree.ok('cat web/.state; ls -l web/.init | wc -l')).toBe('running\n1');
 });
 
 it('keeps in .error the last refusal, one line, until it is removed or the container starts', async () => {

@@ -32,6 +32,8 @@ it('reaches only the subtree', async () => {
   await eventually(() => files.read('job') === 'ready\nUSR1\n', 'the job has it');
   await tree.ok('echo USR2 > web/.signal');
   await eventually(() => files.read('job') === 'ready\nUSR1\nUSR2\n', 'the job has both');
+  // The first signal would have come before the second.
+  await eventually(() => files.read('web').includes('USR2'), 'web has the second');
   expect(files.read('web')).toBe('ready\nUSR2\n');
 });
 

@@ -4,6 +4,7 @@ import { consistent } from '../support/consistency.ts';
 import { cgroupsOf } from '../support/containers.ts';
 import { OK, serving } from '../support/daemon-deaths.ts';
 import { eventually, mounted, type Mounted, type Outcome } from '../support/mounted.ts';
+import { signal } from '../support/pinned.ts';
 import { stuckIn } from '../support/stuck.ts';
 
 let tree: Mounted;
@@ -21,7 +22,7 @@ async function killedWhileFreezing(name: string, script: string): Promise<Outcom
     return existsSync(knob) && readFileSync(knob, 'utf8') === '1\n';
   };
   await eventually(() => cgroupsOf(tree).some(isAskedTo), 'it is being frozen');
-  process.kill(tree.daemonPid(), 'SIGKILL');
+  signal(tree.daemon(), 'SIGKILL');
   await serving(tree);
   stuck.letGo();
   return await running;

@@ -6,6 +6,7 @@ import { consistent } from '../support/consistency.ts';
 import { inside, processesOf } from '../support/containers.ts';
 import { OK, serving, struck } from '../support/daemon-deaths.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { signal } from '../support/pinned.ts';
 
 let tree: Mounted;
 beforeAll(async () => {
@@ -30,7 +31,7 @@ test.each(['running', 'running +net'])(
     let isDone = false;
     const writing = tree.sh(`echo ${word} > web/.state`).finally(() => (isDone = true));
     await eventually(() => processesOf(tree).length === 1, 'an init is being made');
-    process.kill(tree.daemonPid(), 'SIGKILL');
+    signal(tree.daemon(), 'SIGKILL');
     await serving(tree);
     await sleep(300);
     expect(isDone).toBe(false);
@@ -49,7 +50,7 @@ test('the daemon dies in the middle of a start that nobody waits for any more: n
   standStill(true);
   const writing = tree.sh('timeout -s KILL 0.3 sh -c "echo running > web/.state"');
   await eventually(() => processesOf(tree).length === 1, 'an init is being made');
-  process.kill(tree.daemonPid(), 'SIGKILL');
+  signal(tree.daemon(), 'SIGKILL');
   await writing;
   await serving(tree);
   standStill(false);
@@ -63,9 +64,9 @@ test('a start that the daemon could not write down any more is known to the next
   const init = await tree.ok('readlink web/.init');
   const { journal } = runFiles(tree.instance);
   const lines = readFileSync(journal, 'utf8').split('\n');
-  process.kill(tree.daemonPid(), 'SIGSTOP');
+  signal(tree.daemon(), 'SIGSTOP');
   writeFileSync(journal, lines.filter((line) => !line.includes('"op":"start"')).join('\n'));
-  process.kill(tree.daemonPid(), 'SIGKILL');
+  signal(tree.daemon(), 'SIGKILL');
   await serving(tree);
   expect(await tree.ok('readlink web/.init')).toBe(init);
   expect(await tree.ok('cat web/.state')).toBe('running');

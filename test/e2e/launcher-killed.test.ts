@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
 import { detached, initOf, inside, nothingLeft, scratch } from '../support/containers.ts';
 import { killLauncher, serving } from '../support/daemon-deaths.ts';
-import { eventually, isAlive, mounted, type Mounted } from '../support/mounted.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { lives, pinned, pinnedIn, signal } from '../support/pinned.ts';
 import { workload } from '../support/workload.ts';
 
 let tree: Mounted;
@@ -43,11 +43,11 @@ test.each(['the daemon lives on', 'the daemon dies too'])(
   'a container whose launcher was killed is seen ending; %s',
   async (what) => {
     await tree.ok('mkdir web; echo running > web/.state');
-    const init = await initOf(tree, 'web');
+    const init = pinned(await initOf(tree, 'web'));
     killLauncher(tree);
     if (what === 'the daemon dies too') await tree.killDaemon();
     await serving(tree);
-    process.kill(init, 'SIGKILL');
+    signal(init, 'SIGKILL');
     await eventually(async () => (await tree.ok('cat web/.state')) === 'stopped', 'it has stopped');
     expect((await tree.sh('test -e web/.init')).status).toBe(1);
     await consistent(tree);
@@ -67,7 +67,7 @@ test('the launcher is killed while a container starts: that fails or is done, no
     await consistent(tree);
     await tree.ok('rm -rf web');
     const { launcherPid } = runFiles(tree.instance);
-    await eventually(() => isAlive(Number(readFileSync(launcherPid, 'utf8'))), 'another launcher runs');
+    await eventually(() => lives(pinnedIn(launcherPid)), 'another launcher runs');
   }
 });
 

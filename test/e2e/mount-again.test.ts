@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
 import { initOf } from '../support/containers.ts';
-import { eventually, isAlive, mounted, type Mounted } from '../support/mounted.ts';
+import { supervisorOf } from '../support/daemon-deaths.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { lives, pinned, signal } from '../support/pinned.ts';
 
 let tree: Mounted;
 beforeEach(async () => {
@@ -11,8 +12,6 @@ beforeEach(async () => {
   await tree.ok('mkdir web plain; echo running > web/.state');
 });
 afterEach(() => tree[Symbol.asyncDispose]());
-
-const supervisorPid = () => Number(readFileSync(runFiles(tree.instance).supervisePid, 'utf8'));
 
 test('mounting what is mounted says so and is all right', async () => {
   const daemon = tree.daemonPid();
@@ -38,16 +37,16 @@ test.each(['killed', 'stopped'])(
   'the mount of a daemon that was %s is taken over, with all containers',
   async (how) => {
     const init = await initOf(tree, 'web');
-    const pids = [supervisorPid(), tree.daemonPid()];
-    for (const pid of pids) process.kill(pid, how === 'killed' ? 'SIGKILL' : 'SIGSTOP');
-    if (how === 'killed') await eventually(() => !pids.some(isAlive), 'both are dead');
+    const former = [supervisorOf(tree.instance), tree.daemon()];
+    for (const process of former) signal(process, how === 'killed' ? 'SIGKILL' : 'SIGSTOP');
+    if (how === 'killed') await eventually(() => !former.some(lives), 'both are dead');
     const begun = performance.now();
     const { status, stdout } = await tree.nsdir('mount', tree.dir);
     expect(performance.now() - begun).toBeLessThan(15_000);
     expect(status).toBe(0);
     expect(stdout).toContain(`took over the stale mount at ${tree.dir}\n`);
-    expect(pids.some(isAlive)).toBe(false);
-    expect(pids).not.toContain(tree.daemonPid());
+    expect(former.some(lives)).toBe(false);
+    expect(former).not.toContainEqual(tree.daemon());
     expect(await tree.ok('ls; cat web/.state')).toBe('plain\nweb\nrunning');
     expect(await initOf(tree, 'web')).toBe(init);
     await consistent(tree);
@@ -55,7 +54,7 @@ test.each(['killed', 'stopped'])(
 );
 
 test('a client that waits for a stopped daemon is let go when its mount is taken over', async () => {
-  process.kill(tree.daemonPid(), 'SIGSTOP');
+  signal(tree.daemon(), 'SIGSTOP');
   const waiting = tree.sh('cat web/.stat');
   expect((await tree.nsdir('mount', tree.dir)).status).toBe(0);
   expect((await waiting).status).not.toBe(0);
@@ -63,26 +62,27 @@ test('a client that waits for a stopped daemon is let go when its mount is taken
 });
 
 test('a daemon without supervisor is kept while it serves, and taken over when it is dead', async () => {
-  const daemon = tree.daemonPid();
-  const supervisor = supervisorPid();
-  process.kill(supervisor, 'SIGKILL');
-  await eventually(() => !isAlive(supervisor), 'the supervisor is dead');
+  const daemon = tree.daemon();
+  const supervisor = supervisorOf(tree.instance);
+  signal(supervisor, 'SIGKILL');
+  await eventually(() => !lives(supervisor), 'the supervisor is dead');
   expect((await tree.nsdir('mount', tree.dir)).stdout).toContain('is mounted already');
   expect(await tree.ok('cat web/.state')).toBe('running');
-  process.kill(daemon, 'SIGKILL');
-  await eventually(() => !isAlive(daemon), 'it is dead');
+  signal(daemon, 'SIGKILL');
+  await eventually(() => !lives(daemon), 'it is dead');
   expect((await tree.nsdir('mount', tree.dir)).status).toBe(0);
   expect(await tree.ok('cat web/.state')).toBe('running');
 });
 
 test('umount and mount: containers lived on and have their names', async () => {
   const init = await initOf(tree, 'web');
+  const process = pinned(init);
   const ended = await tree.nsdir('umount', tree.dir);
   expect([ended.status, ended.stdout]).toEqual([
     0,
     `${tree.dir} is unmounted\nits containers live on; nsdir mount ${tree.dir} finds them again`,
   ]);
-  expect(isAlive(init)).toBe(true);
+  expect(lives(process)).toBe(true);
   expect((await tree.nsdir('mount', tree.dir)).status).toBe(0);
   expect(await tree.ok('ls; cat web/.state')).toBe('plain\nweb\nrunning');
   expect(await initOf(tree, 'web')).toBe(init);

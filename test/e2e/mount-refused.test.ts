@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { instanceFor } from '../../src/instance.ts';
-import { emptyDirectory, nsdir, nsdirAfter } from '../support/nsdir.ts';
+import { AS_USER, emptyDirectory, nsdir, nsdirAfter } from '../support/nsdir.ts';
+import { publicCopy } from '../support/public-copy.ts';
 import { type Outcome } from '../support/mounted.ts';
 
 /** It was refused for this, with this remedy, and nothing was begun. */
@@ -39,8 +40,9 @@ test('another file system is left alone', async () => {
 
 test('an ordinary user is told to be root', async () => {
   using place = emptyDirectory();
-  const ordinary = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'];
-  expectRefusal(await nsdir(['mount', place.dir], ordinary), place.dir, 'CAP_SYS_ADMIN', 'sudo');
+  await using copy = await publicCopy();
+  const outcome = await nsdir(['mount', place.dir], AS_USER, copy.nsdir);
+  expectRefusal(outcome, place.dir, 'CAP_SYS_ADMIN', 'sudo');
 });
 
 test.each(['CAP_SYS_ADMIN', 'CAP_KILL', 'CAP_SYS_PTRACE'])('root without %s is told which is missing', async (name) => {

@@ -6,7 +6,8 @@ import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
 import { initOf, nothingLeft } from '../support/containers.ts';
 import { runningDaemon, serving } from '../support/daemon-deaths.ts';
-import { eventually, isAlive, mounted, type Mounted } from '../support/mounted.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { lives, pinned, pinnedIn, signal } from '../support/pinned.ts';
 
 /** The run directory is a file system of its own, with 1 MB. */
 const disk = mkdtempSync('/var/tmp/nsdir-full-');
@@ -15,7 +16,13 @@ beforeAll(async () => {
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
   const own = await mounted('--run-dir', `${disk}/run`);
   const instance = { ...own.instance, runDir: `${disk}/run` };
-  tree = { ...own, instance, daemonPid: () => Number(readFileSync(runFiles(instance).daemonPid, 'utf8')) };
+  const { daemonPid } = runFiles(instance);
+  tree = {
+    ...own,
+    instance,
+    daemonPid: () => Number(readFileSync(daemonPid, 'utf8')),
+    daemon: () => pinnedIn(daemonPid),
+  };
 });
 afterAll(async () => {
   empty();
@@ -86,10 +93,10 @@ test('when there is room again, everything works again', async () => {
 });
 
 test('an init that ends while the run directory is full is known to have ended when there is room', async () => {
-  const init = await initOf(tree, 'web');
+  const init = pinned(await initOf(tree, 'web'));
   await fill();
-  process.kill(init, 'SIGKILL');
-  await eventually(() => !isAlive(init), 'it is dead');
+  signal(init, 'SIGKILL');
+  await eventually(() => !lives(init), 'it is dead');
   await sleep(300);
   empty();
   await eventually(async () => (await tree.ok('cat web/.state web/.exit')) === 'stopped\n137', 'it has stopped');
@@ -98,9 +105,9 @@ test('an init that ends while the run directory is full is known to have ended w
 
 test('a daemon that dies while the run directory is full is followed by one that serves', async () => {
   await fill();
-  const daemon = runningDaemon(tree) ?? 0;
-  process.kill(daemon, 'SIGKILL');
-  await eventually(() => ![undefined, daemon].includes(runningDaemon(tree)), 'another daemon is started');
+  const daemon = tree.daemon();
+  signal(daemon, 'SIGKILL');
+  await eventually(() => !lives(daemon) && runningDaemon(tree) !== undefined, 'another daemon is started');
   expect(await tree.ok('ls; cat web/.state cold/.state')).toBe('cold\ngone\nto\nweb\nrunning\nfrozen');
   expect((await tree.sh('mkdir new')).stderr).toContain('No space left on device');
   empty();

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { consistent } from '../support/consistency.ts';
 import { cgroupsOf, initOf, processesOf } from '../support/containers.ts';
-import { isAlive, mounted, type Mounted } from '../support/mounted.ts';
+import { mounted, type Mounted } from '../support/mounted.ts';
+import { lives, pinned } from '../support/pinned.ts';
 
 let one: Mounted;
 let other: Mounted;
@@ -17,23 +18,23 @@ afterAll(async () => {
 test('two daemons beside one another: neither shows, kills, nor loses what is the other one’s', async () => {
   await one.ok('mkdir web only; echo running > web/.state');
   await other.ok('mkdir web; echo running > web/.state');
-  const [mine, theirs] = [await initOf(one, 'web'), await initOf(other, 'web')];
-  expect(mine).not.toBe(theirs);
+  const [mine, theirs] = [pinned(await initOf(one, 'web')), pinned(await initOf(other, 'web'))];
+  expect(mine.pid).not.toBe(theirs.pid);
   expect([await one.ok('ls'), await other.ok('ls')]).toEqual(['only\nweb', 'web']);
-  expect([processesOf(one), processesOf(other)]).toEqual([[mine], [theirs]]);
+  expect([processesOf(one), processesOf(other)]).toEqual([[mine.pid], [theirs.pid]]);
 
   await one.ok('echo frozen > web/.state');
   expect(await other.ok('cat web/.state; cut -f 2,3 .events')).toBe('running\ncreated\tweb\nstarted\tweb');
   await one.killDaemon();
   expect(await one.ok('cat web/.state')).toBe('frozen');
   await one.ok('rm -rf web only');
-  expect([isAlive(mine), isAlive(theirs)]).toEqual([false, true]);
+  expect([lives(mine), lives(theirs)]).toEqual([false, true]);
   expect([cgroupsOf(one).length, cgroupsOf(other).length]).toEqual([0, 1]);
   await consistent(other);
 
-  const daemon = other.daemonPid();
+  const daemon = other.daemon();
   expect((await one.nsdir('umount', '--kill', one.dir)).status).toBe(0);
-  expect([isAlive(daemon), isAlive(theirs), await other.ok('cat web/.state')]).toEqual([true, true, 'running']);
+  expect([lives(daemon), lives(theirs), await other.ok('cat web/.state')]).toEqual([true, true, 'running']);
   expect((await one.nsdir('mount', one.dir)).status).toBe(0);
   expect(readFileSync('/proc/self/mountinfo', 'utf8').match(/ - fuse\.nsdir /g)?.length).toBeGreaterThanOrEqual(2);
 });

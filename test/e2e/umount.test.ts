@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cgroupsOf, initOf } from '../support/containers.ts';
-import { eventually, isAlive, mounted, type Mounted } from '../support/mounted.ts';
+import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 import { emptyDirectory, nsdir, nsdirAfter } from '../support/nsdir.ts';
+import { lives, pinned, signal } from '../support/pinned.ts';
 
 let tree: Mounted;
 beforeEach(async () => {
@@ -35,25 +36,25 @@ test.each([
 });
 
 test('--lazy takes a tree in use away; who holds it gets errors, containers live on', async () => {
-  const init = await initOf(tree, 'web');
-  const daemon = tree.daemonPid();
+  const init = pinned(await initOf(tree, 'web'));
+  const daemon = tree.daemon();
   const user = tree.sh('cd web; echo in; while cat .state; do sleep 0.05; done >/dev/null 2>&1; echo out');
   expect((await tree.nsdir('umount', '--lazy', tree.dir)).status).toBe(0);
   expect(isMounted()).toBe(false);
   expect((await user).stdout).toBe('in\nout');
-  expect([isAlive(daemon), isAlive(init)]).toEqual([false, true]);
+  expect([lives(daemon), lives(init)]).toEqual([false, true]);
   await tree.nsdir('mount', tree.dir);
-  expect(await initOf(tree, 'web')).toBe(init);
+  expect(await initOf(tree, 'web')).toBe(init.pid);
 });
 
 test('--kill removes every container and all that was kept', async () => {
   await tree.ok('mkdir -p plain/inner; echo running > plain/inner/.state');
-  const init = await initOf(tree, 'web');
+  const init = pinned(await initOf(tree, 'web'));
   expect(cgroupsOf(tree).length).toBeGreaterThan(0);
   const { status, stdout } = await tree.nsdir('umount', '--kill', tree.dir);
   expect([status, stdout]).toEqual([0, `${tree.dir} is unmounted`]);
   const { runDir, stateDir } = tree.instance;
-  expect([isMounted(), isAlive(init), existsSync(tree.cgroup()), existsSync(runDir), existsSync(stateDir)]).toEqual(
+  expect([isMounted(), lives(init), existsSync(tree.cgroup()), existsSync(runDir), existsSync(stateDir)]).toEqual(
     Array(5).fill(false),
   );
   expect((await tree.nsdir('mount', tree.dir)).status).toBe(0);
@@ -76,10 +77,10 @@ test('another file system is not taken away', async () => {
 });
 
 test('a daemon that stands still is ended all the same', async () => {
-  const daemon = tree.daemonPid();
-  process.kill(daemon, 'SIGSTOP');
+  const daemon = tree.daemon();
+  signal(daemon, 'SIGSTOP');
   expect((await tree.nsdir('umount', tree.dir)).status).toBe(0);
-  expect([isMounted(), isAlive(daemon)]).toEqual([false, false]);
+  expect([isMounted(), lives(daemon)]).toEqual([false, false]);
   await tree.nsdir('mount', tree.dir);
   expect(await tree.ok('cat web/.state')).toBe('running');
 });

@@ -1,6 +1,16 @@
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { initOf, processesOf } from '../support/containers.ts';
-import { isAlive, mounted, NSDIR } from '../support/mounted.ts';
+import { isAlive, mounted, type Mounted } from '../support/mounted.ts';
+import { publicCopy } from '../support/public-copy.ts';
+
+let copy: Awaited<ReturnType<typeof publicCopy>>;
+beforeAll(async () => {
+  copy = await publicCopy();
+});
+afterAll(() => copy[Symbol.asyncDispose]());
+
+/** `nsdir run`, for a user who cannot read this checkout. */
+const runBy = ({ dir }: Mounted) => `NSDIR_MOUNT=${dir} '${process.execPath}' '${copy.nsdir}' run`;
 
 it('does not start a container of an ordinary user, and tells him why', async () => {
   await using tree = await mounted();
@@ -21,7 +31,7 @@ it('does not start a container of an ordinary user, and tells him why', async ()
 it('runs nothing as root for an ordinary user, by whatever way he asks', async () => {
   await using tree = await mounted();
   await tree.ok('chmod 1777 .; chmod 755 ..; mkdir roots; chmod 777 roots');
-  const run = `NSDIR_MOUNT=${tree.dir} '${process.execPath}' '${NSDIR}' run`;
+  const run = runBy(tree);
   const attempts = [
     'mkdir mine; echo running > mine/.state',
     'mkdir mine2; mkdir mine2/.ns; touch mine2/.ns/user; echo running > mine2/.state',
@@ -33,8 +43,9 @@ it('runs nothing as root for an ordinary user, by whatever way he asks', async (
     `${run} new -- id`,
   ];
   for (const attempt of attempts) {
-    const { status, stdout } = await tree.as(1001, attempt);
+    const { status, stdout, stderr } = await tree.as(1001, attempt);
     expect(status, attempt).not.toBe(0);
+    expect(stderr, attempt).toMatch(/^(nsdir run|sh|mkdir|touch): /m);
     expect(stdout, attempt).not.toContain('uid=0');
     expect(processesOf(tree), attempt).toEqual([]);
   }
@@ -44,7 +55,7 @@ it('gives a user to whom root gave a running container no way to run anything in
   await using tree = await mounted();
   await tree.ok('chmod 755 ..; mkdir web; echo running > web/.state; chown 1001:1001 web');
   const [init] = processesOf(tree);
-  const run = `NSDIR_MOUNT=${tree.dir} '${process.execPath}' '${NSDIR}' run`;
+  const run = runBy(tree);
   expect((await tree.as(1001, `${run} web -- id`)).stdout).not.toContain('uid=0');
   expect(processesOf(tree)).toEqual([init]);
   expect(await tree.as(1001, 'echo stopped > web/.state')).toMatchObject({ status: 0 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../../src/namespaces.ts';
 import { Launched } from '../support/launched.ts';
+import { pinned, signal } from '../support/pinned.ts';
 
 let machine: Launched;
 beforeAll(async () => {
@@ -204,7 +205,7 @@ describe('a container in a container', () => {
   it('ends with the outer, and is told of', async () => {
     const outer = await machine.start();
     const inner = await machine.start({ parentInit: outer.pid });
-    process.kill(outer.pid, 'SIGKILL');
+    signal(outer, 'SIGKILL');
     await expect
       .poll(() => machine.exits.filter(({ pid }) => pid === inner.pid || pid === outer.pid).map(({ status }) => status))
       .toEqual([{ signal: 9 }, { signal: 9 }]);
@@ -241,7 +242,8 @@ describe('the init', () => {
 
   it('is not ended by signals', async () => {
     const { pid, run } = await machine.start({ flags: 0 });
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) process.kill(pid, signal);
+    const init = pinned(pid);
+    for (const which of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 32, 34, 64] as const) signal(init, which);
     expect((await run(['true'])).exitCode).toBe(0);
   });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWords } from '../../src/container/launcher-start.ts';
 import { encodeFrame } from '../../src/container/launcher-frames.ts';
 import { Launched, until } from '../support/launched.ts';
+import { pinned, signal } from '../support/pinned.ts';
 
 let machine: Launched;
 beforeAll(async () => {
@@ -171,7 +172,7 @@ describe('a launcher that dies', () => {
   it('is replaced; its inits live on', async () => {
     const { pid, spec } = await machine.start();
     const before = machine.launcherPid;
-    process.kill(before, 'SIGKILL');
+    signal(pinned(before), 'SIGKILL');
     await until('the loss was told', () => machine.lost === 1);
     await machine.start();
     expect(machine.launcherPid).not.toBe(before);

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { INIT_BINARY, Launched, type Run, until } from '../support/launched.ts';
+import { pinned, signal } from '../support/pinned.ts';
 
 let machine: Launched;
 let box: Awaited<ReturnType<Launched['start']>>;
@@ -96,6 +97,14 @@ describe('the command', () => {
     expect(session).toBe(pid);
   });
 
+  it('may be a script without `#!`, which sh runs', async () => {
+    const [directory, name] = [machine.directory, 'plain-script'];
+    fs.writeFileSync(`${directory}/${name}`, 'echo "$1, $0"\n', { mode: 0o755 });
+    expect((await run([`${directory}/${name}`, 'one'])).stdout).toBe(`one, ${directory}/${name}`);
+    const env = { PATH: `/nonesuch:${directory}:/usr/bin:/bin` };
+    expect((await run([name, 'one'], { env })).stdout).toBe(`one, ${directory}/${name}`);
+  });
+
   it('is not lost among many at once', async () => {
     const all = await Promise.all(Array.from({ length: 30 }, (_, n) => run(['sh', '-c', `exit ${n}`])));
     expect(all.map(({ exitCode }) => exitCode)).toEqual(all.map((_, n) => n));
@@ -119,13 +128,16 @@ describe('signals', () => {
   ] as const;
 
   it('to the client are the command’s', async () => {
-    const traps = PASSED_ON.map((name) => `trap "echo got-${name}" ${name}`).join('; ');
+    const traps = [...PASSED_ON, 34].map((name) => `trap "echo got-${name}" ${name}`).join('; ');
     const { client, ended, output } = await waiting(traps);
     for (const name of PASSED_ON) {
-      process.kill(client.pid!, constants.signals[`SIG${name}`]);
+      client.kill(constants.signals[`SIG${name}`]);
       await until(`${name} arrived`, () => output().includes(`got-${name}\n`));
     }
-    process.kill(client.pid!, 'SIGSYS');
+    // Which some C libraries keep for themselves.
+    signal(pinned(client.pid), 34);
+    await until('34 arrived', () => output().includes('got-34\n'));
+    client.kill('SIGSYS');
     expect(await ended).toEqual([128 + 31, null]);
   });
 

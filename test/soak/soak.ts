@@ -130,13 +130,13 @@ async function disturb(one: Target, kill: boolean): Promise<void> {
     return;
   }
   if (Math.random() < 0.3) {
-    process.kill(one.pid, 'SIGSTOP');
+    one.child.kill('SIGSTOP');
     await sleep(Math.random() * 2);
-    process.kill(one.pid, 'SIGCONT');
+    one.child.kill('SIGCONT');
   }
   if (!counts(one)) return;
   for (let count = Math.floor(Math.random() * 4); count > 0; count--) {
-    process.kill(one.pid, SIGRTMIN + 1);
+    one.child.kill(SIGRTMIN + 1);
     one.sent += 1;
   }
 }

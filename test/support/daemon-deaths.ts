@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { runFiles } from '../../src/instance.ts';
+import { runFiles, type Instance } from '../../src/instance.ts';
 import { detached, processesOf } from './containers.ts';
-import { eventually, isAlive, type Mounted, type Outcome } from './mounted.ts';
+import type { PinnedProcess } from '../../src/proc/pinned.ts';
+import { eventually, type Mounted, type Outcome } from './mounted.ts';
+import { lives, pinned, pinnedIn, signal } from './pinned.ts';
 
 /** What the clients of `clients.py` saw. */
 export interface Seen {
@@ -32,61 +34,95 @@ export async function clients(tree: Mounted, seconds: number, ...names: string[]
 }
 
 /** The daemon that runs now, serving or still starting; `undefined` between two. */
-export function runningDaemon({ instance }: Mounted): number | undefined {
-  const supervisor = readFileSync(runFiles(instance).supervisePid, 'utf8').trim();
+export function runningDaemon({ instance }: Mounted): PinnedProcess | undefined {
+  const { pid: supervisor } = supervisorOf(instance);
   const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, 'utf8').trim().split(' ');
-  return children
-    .filter((pid) => pid !== '')
-    .map(Number)
-    .find((pid) => commandOf(pid).includes('\0daemon\0'));
+  for (const child of children.filter((pid) => pid !== '').map(Number)) {
+    if (!commandOf(child).includes('\0daemon\0')) continue;
+    const daemon = pinned(child);
+    // Still the one that was looked at: no other process of that pid has such a command.
+    if (commandOf(child).includes('\0daemon\0')) return daemon;
+  }
+  return undefined;
 }
 
-/** SIGKILL to daemons, at a random moment within `withinMs` after another one was started, `count` times. */
+/** The shell that holds the device. */
+export function supervisorOf(instance: Instance): PinnedProcess {
+  return pinnedIn(runFiles(instance).supervisePid);
+}
+
+/**
+ * SIGKILL to daemons, `count` times, at a random moment within `withinMs` after another one was started. One in
+ * `SERVES_EVERY` is left alone until it serves: on a busy machine none might in that time, and then the supervisor gives up.
+ */
 export async function killDaemons(tree: Mounted, count: number, withinMs: number): Promise<void> {
-  let last = 0;
+  let last: PinnedProcess | undefined;
   for (let kills = 0; kills < count; kills += 1) {
-    let daemon = 0;
-    await eventually(() => {
-      daemon = runningDaemon(tree) ?? 0;
-      return daemon !== 0 && daemon !== last;
-    }, 'another daemon is started');
+    const daemon = await anotherDaemon(tree, last);
+    if (kills % SERVES_EVERY === SERVES_EVERY - 1) await serving(tree);
     await sleep(Math.random() * withinMs);
-    process.kill(daemon, 'SIGKILL');
+    signal(daemon, 'SIGKILL');
     last = daemon;
   }
   await serving(tree);
 }
 
+const SERVES_EVERY = 4;
+
+async function anotherDaemon(tree: Mounted, last: PinnedProcess | undefined): Promise<PinnedProcess> {
+  let daemon: PinnedProcess | undefined;
+  await eventually(
+    () => {
+      daemon = runningDaemon(tree);
+      return daemon !== undefined && !(last !== undefined && isSame(daemon, last));
+    },
+    'another daemon is started',
+    SERVES_LIMIT_MS,
+  );
+  return daemon!;
+}
+
+function isSame(one: PinnedProcess, other: PinnedProcess): boolean {
+  return one.pid === other.pid && one.startTime === other.startTime;
+}
+
+/** A busy machine takes its time to start a daemon, and the supervisor waits before it does after many deaths. */
+const SERVES_LIMIT_MS = 30_000;
+
 /** Waits until a daemon serves. */
 export async function serving(tree: Mounted): Promise<void> {
   await eventually(
-    () => isAlive(tree.daemonPid()) && tree.daemonPid() === runningDaemon(tree),
+    () => lives(tree.daemon()) && tree.daemonPid() === runningDaemon(tree)?.pid,
     'a daemon serves',
-    30_000,
+    SERVES_LIMIT_MS,
   );
   await tree.ok('stat -f .');
 }
 
 /** Kills the daemon, does `meanwhile`, and lets the next one start. */
 export async function withoutDaemon(tree: Mounted, meanwhile: () => void | Promise<void>): Promise<void> {
-  const supervisor = Number(readFileSync(runFiles(tree.instance).supervisePid, 'utf8'));
-  process.kill(supervisor, 'SIGSTOP');
+  const supervisor = supervisorOf(tree.instance);
+  signal(supervisor, 'SIGSTOP');
   try {
-    const daemon = tree.daemonPid();
-    process.kill(daemon, 'SIGKILL');
-    await eventually(() => !isAlive(daemon), 'the daemon is dead');
+    const daemon = tree.daemon();
+    signal(daemon, 'SIGKILL');
+    await eventually(() => !lives(daemon), 'the daemon is dead');
     await meanwhile();
   } finally {
-    process.kill(supervisor, 'SIGCONT');
+    signal(supervisor, 'SIGCONT');
   }
   await serving(tree);
 }
 
 /** Runs `script`, and kills the daemon `afterMs` after it began; how it ended when the next daemon had served it. */
 export async function struck(tree: Mounted, script: string, afterMs: number): Promise<Outcome> {
-  const daemon = tree.daemonPid();
+  const daemon = tree.daemon();
   const child = execa('sh', ['-c', `echo begins; ${script}`], { cwd: tree.dir, reject: false, timeout: 30_000 });
-  child.stdout.once('data', () => setTimeout(() => process.kill(daemon, 'SIGKILL'), afterMs));
+  child.stdout.once('data', () => {
+    setTimeout(() => {
+      signal(daemon, 'SIGKILL');
+    }, afterMs);
+  });
   const { exitCode, stdout, stderr } = await child;
   await serving(tree);
   return { status: exitCode ?? 255, stdout: stdout.replace('begins', ''), stderr };
@@ -106,7 +142,7 @@ const MANY = 150;
 
 /** SIGKILL to the process that is the parent of all inits. */
 export function killLauncher({ instance }: Mounted): void {
-  process.kill(Number(readFileSync(runFiles(instance).launcherPid, 'utf8')), 'SIGKILL');
+  signal(pinnedIn(runFiles(instance).launcherPid), 'SIGKILL');
 }
 
 function commandOf(pid: number): string {

@@ -143,21 +143,19 @@ async function sessionOutput(script: string, file: string, bin: string, tree: Mo
     SHELL: '/bin/sh',
     ...(process.env['NSDIR_TEST_RUN'] === undefined ? {} : { NSDIR_TEST_RUN: process.env['NSDIR_TEST_RUN'] }),
   };
-  const shell = spawn('bash', ['--norc', script], {
-    cwd: tree.dir,
+  // The leader of the group kills it, itself included: so that number is this group's until the end.
+  const shell = spawn('sh', ['-c', '(cd "$1" && exec bash --norc "$2"); kill -KILL 0', 'sh', tree.dir, script], {
+    cwd: '/',
     detached: true,
     env: environment,
     stdio: ['ignore', output, output],
   });
   closeSync(output);
-  const end = () => {
-    try {
-      if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
-    } catch {
-      // Nobody is left of it.
-    }
-  };
-  const timer = setTimeout(end, SESSION_LIMIT_MS);
+  const timer = setTimeout(() => {
+    if (shell.pid === undefined || shell.exitCode !== null || shell.signalCode !== null) return;
+    // eslint-disable-next-line no-restricted-properties -- a child that is not reaped, so its group has its number still
+    process.kill(-shell.pid, 'SIGKILL');
+  }, SESSION_LIMIT_MS);
   await new Promise<void>((resolve, reject) => {
     shell.once('error', reject);
     shell.once('exit', () => {
@@ -165,7 +163,6 @@ async function sessionOutput(script: string, file: string, bin: string, tree: Mo
     });
   });
   clearTimeout(timer);
-  end();
   return readFileSync(file, 'utf8');
 }
 

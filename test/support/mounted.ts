@@ -5,12 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa, type Options } from 'execa';
 import { instanceFor, runFiles, type Instance } from '../../src/instance.ts';
+import type { PinnedProcess } from '../../src/proc/pinned.ts';
+import { lives, pinnedIn, signal } from './pinned.ts';
 
 /** The built command line, which is what users run. */
 export const NSDIR = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
 /** Every command a test runs ends within this, or is a failure. */
 const COMMAND_LIMIT_MS = 20_000;
+
+/** What a mount or its end may take on a busy machine; more than the command itself allows for that. */
+const MOUNT_LIMIT_MS = 50_000;
 
 export interface Outcome {
   readonly status: number;
@@ -34,6 +39,8 @@ export interface Mounted extends AsyncDisposable {
   /** A process in the background; ended by its pid when the test ends. */
   background(command: string, ...args: string[]): ChildProcess;
   daemonPid(): number;
+  /** The daemon that serves, to be signalled or waited for; throws between two. */
+  daemon(): PinnedProcess;
   /** SIGKILL to the daemon, and waits until another one serves. */
   killDaemon(): Promise<void>;
   /** Absolute path of the cgroup that holds the containers' ones. */
@@ -58,18 +65,23 @@ export async function mounted(...options: string[]): Promise<Mounted> {
     if (result.timedOut) throw new Error(`${command} ${args.join(' ')} hung: ${String(result.stderr)}`);
     return { status: result.exitCode ?? 255, stdout: String(result.stdout), stderr: String(result.stderr) };
   };
-  const nsdir = (...args: string[]) => run(process.execPath, [NSDIR, ...args], { env: { NSDIR_MOUNT: dir } });
+  const nsdir = (...args: string[]) =>
+    run(process.execPath, [NSDIR, ...args], {
+      env: { NSDIR_MOUNT: dir },
+      timeout: /^u?mount$/.test(args[0] ?? '') ? MOUNT_LIMIT_MS : COMMAND_LIMIT_MS,
+    });
   const sh = (script: string, extra: Options = {}) => run('sh', ['-c', script], { cwd: dir, ...extra });
   const started = await nsdir('mount', dir, ...options);
   if (started.status !== 0) throw new Error(`cannot mount: ${started.stdout}${started.stderr}`);
-  const daemonPid = () => Number(readFileSync(files.daemonPid, 'utf8'));
+  const daemon = () => pinnedIn(files.daemonPid);
 
   return {
     dir,
     instance,
     sh,
     nsdir,
-    daemonPid,
+    daemonPid: () => Number(readFileSync(files.daemonPid, 'utf8')),
+    daemon,
     as: (uid, script) =>
       run('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', 'sh', '-c', script], { cwd: dir }),
     async ok(script, extra) {
@@ -83,9 +95,9 @@ export async function mounted(...options: string[]): Promise<Mounted> {
       return child;
     },
     async killDaemon() {
-      const before = daemonPid();
-      process.kill(before, 'SIGKILL');
-      await eventually(() => daemonPid() !== before && isAlive(daemonPid()), 'another daemon serves');
+      const before = daemon();
+      signal(before, 'SIGKILL');
+      await eventually(() => !lives(before) && lives(daemon()), 'another daemon serves');
     },
     cgroup: () => path.join(cgroup2MountPoint(), instance.cgroupName),
     async [Symbol.asyncDispose]() {
@@ -115,7 +127,7 @@ export async function eventually(
   throw new Error(`not within ${limitMs} ms: ${what}`);
 }
 
-/** Whether a process of this pid lives and is no zombie. */
+/** Whether a process of this pid lives and is no zombie. One that may be dead is pinned before: `lives` in pinned.ts. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -2,12 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
 import { NSDIR, type Outcome } from './mounted.ts';
 
-/** Every command ends within this, or is a failure. */
-const LIMIT_MS = 20_000;
+/** Every command ends within this, or is a failure: a mount that fails on a busy machine takes the longest. */
+const LIMIT_MS = 50_000;
 
-/** Runs `nsdir ARGS…`, below the command `around` if there is one: `setpriv …`, `unshare …`. */
-export async function nsdir(args: readonly string[], around: readonly string[] = []): Promise<Outcome> {
-  const [command = '', ...rest] = [...around, process.execPath, NSDIR, ...args];
+/**
+ * Runs `nsdir ARGS…`, below the command `around` if there is one: `setpriv …`, `unshare …`. For another user than root
+ * `program` is that of a `publicCopy`.
+ */
+export async function nsdir(
+  args: readonly string[],
+  around: readonly string[] = [],
+  program: string = NSDIR,
+): Promise<Outcome> {
+  const [command = '', ...rest] = [...around, process.execPath, program, ...args];
   const result = await execa(command, rest, {
     reject: false,
     timeout: LIMIT_MS,
@@ -17,6 +24,9 @@ export async function nsdir(args: readonly string[], around: readonly string[] =
   if (result.timedOut) throw new Error(`nsdir ${args.join(' ')} hung: ${result.stderr}`);
   return { status: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
 }
+
+/** An ordinary user. */
+export const AS_USER = ['setpriv', '--reuid=1000', '--regid=1000', '--clear-groups'] as const;
 
 /** `nsdir ARGS…` in a mount namespace of its own, after `script` was run there by sh. */
 export function nsdirAfter(script: string, ...args: string[]): Promise<Outcome> {

@@ -1,5 +1,6 @@
 import { detached, processesOf } from './containers.ts';
 import { eventually, mounted, type Mounted } from './mounted.ts';
+import { signal } from './pinned.ts';
 
 /** A process that cannot be frozen until it is let go: it waits for an answer of a daemon that stands still. */
 export interface Stuck extends AsyncDisposable {
@@ -10,11 +11,11 @@ export interface Stuck extends AsyncDisposable {
 export async function stuckIn(tree: Mounted, name: string): Promise<Stuck> {
   const other = await mounted();
   await other.ok('mkdir it; echo running > it/.state');
-  const daemon = other.daemonPid();
-  process.kill(daemon, 'SIGSTOP');
+  const daemon = other.daemon();
+  signal(daemon, 'SIGSTOP');
   let stands = true;
   const letGo = () => {
-    if (stands) process.kill(daemon, 'SIGCONT');
+    if (stands) signal(daemon, 'SIGCONT');
     stands = false;
   };
   const stuck: Stuck = {

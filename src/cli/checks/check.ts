@@ -33,6 +33,8 @@ export interface Machine {
   readonly runInit: () => Promise<{ readonly status: number | undefined; readonly stderr: string }>;
   readonly initPath: string;
   readonly mountsAt: (directory: string) => Promise<Mount[]>;
+  /** The mount that a path is in, going by the kernel's table alone. */
+  readonly mountOf: (file: string) => Promise<Mount | undefined>;
   /** What is wrong with a mounted file system, `undefined` if it answers. A mount is asked once. */
   readonly ailmentOf: (mount: Mount) => Promise<string | undefined>;
 }

@@ -13,7 +13,7 @@ export const init: Check = {
     return bad(
       'does not run',
       `Cannot run ${initPath}: ${why === '' ? `exit status ${status ?? 'unknown'}` : why}`,
-      'apt-get install gcc libc6-dev && scripts/build-init, in the directory of the package',
+      'apt-get install gcc libc6-dev musl-tools && scripts/build-init, in the directory of the package',
     );
   },
 };

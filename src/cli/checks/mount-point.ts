@@ -1,6 +1,7 @@
 import { systemErrno } from '../../errno.ts';
 import type { FileAccess } from '../../files.ts';
 import type { Instance } from '../../instance.ts';
+import type { Mount } from '../../mountinfo.ts';
 import { bad, type Check, good, type Machine, type Outcome } from './check.ts';
 import { isOurs } from '../../../mount/device/mountpoint.ts';
 
@@ -9,7 +10,12 @@ export const mountPoint: Check = {
   required: true,
   async probe(machine, { mountPoint: directory }: Instance) {
     const top = (await machine.mountsAt(directory)).at(-1);
-    if (top === undefined) return directoryOutcome(machine.files, directory);
+    if (top === undefined) {
+      const around = await machine.mountOf(directory);
+      return around !== undefined && isOurs(around)
+        ? insideOutcome(directory, around)
+        : directoryOutcome(machine.files, directory);
+    }
     const ailment = await machine.ailmentOf(top);
     if (isOurs(top)) {
       return good(`${directory}: mounted by nsdir${ailment === undefined ? '' : `, stale (${ailment})`}`);
@@ -28,7 +34,16 @@ export const mountPoint: Check = {
   },
 };
 
-/** Nothing is mounted there, so asking cannot hang. */
+/** A container's directory. What would be mounted there is seen by nobody who goes by the tree, and hides the container. */
+function insideOutcome(directory: string, { mountPoint: tree }: Mount): Outcome {
+  return bad(
+    `${directory}: in the tree at ${tree}`,
+    `${directory} is inside the tree of nsdir that is mounted at ${tree}`,
+    `make a container there: mkdir ${directory}, or mount elsewhere: nsdir mount DIR`,
+  );
+}
+
+/** Nothing is mounted there, and no tree of ours is around it, so asking cannot hang. */
 function directoryOutcome(files: FileAccess, directory: string): Outcome {
   try {
     const entries = files.readdirSync(directory);

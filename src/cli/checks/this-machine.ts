@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { runBounded } from '../../../mount/device/child.ts';
-import { healthOf, mountsAt } from '../../../mount/device/mountpoint.ts';
+import { healthOf, mountOf, mountsAt } from '../../../mount/device/mountpoint.ts';
 import { systemErrno } from '../../errno.ts';
 import { initBinary } from '../package.ts';
 import type { Machine } from './check.ts';
@@ -17,6 +17,7 @@ export async function thisMachine(): Promise<Machine> {
     nodeVersion: process.version,
     initPath,
     mountsAt,
+    mountOf,
     runInit: () => runBounded(initPath, [], INIT_TIMEOUT_MS),
     async openDevice(path) {
       try {

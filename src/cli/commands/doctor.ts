@@ -53,9 +53,9 @@ async function daemonReport(instance: Instance): Promise<DaemonReport | null> {
   const top = (await mountsAt(instance.mountPoint)).at(-1);
   const mounted = top !== undefined && isOurs(top);
   return {
-    pid: daemon,
-    supervisorPid: supervisor ?? null,
-    version: (await versionOf(daemon)) ?? null,
+    pid: daemon.pid,
+    supervisorPid: supervisor?.pid ?? null,
+    version: (await versionOf(daemon.pid)) ?? null,
     adapter: mounted ? 'device' : null,
     alive: mounted && (await healthOf(instance.mountPoint)).alive,
     journalBytes: await sizeOf(runFiles(instance).journal),

@@ -58,7 +58,7 @@ export const mount = defineCommand({
 
 async function alreadyMounted(instance: Instance): Promise<number> {
   const { daemon } = await daemonProcesses(instance);
-  const who = daemon === undefined ? '' : ` (daemon ${daemon})`;
+  const who = daemon === undefined ? '' : ` (daemon ${daemon.pid})`;
   process.stdout.write(`${instance.mountPoint} is mounted already${who}\n`);
   return 0;
 }

@@ -4,7 +4,7 @@ import { runBounded } from '../../../mount/device/child.ts';
 import { systemErrno } from '../../errno.ts';
 import { type Instance, stateFiles } from '../../instance.ts';
 import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
-import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
+import { containerDirectory, hasExited, refusalAt, serialAt, stateAt } from '../container-client.ts';
 import { parseKinds } from '../kinds.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
@@ -72,7 +72,8 @@ async function ensureStarted(directory: string, kinds: string | undefined): Prom
   if (state === 'frozen') {
     throw new Failure(`${directory} is frozen; thaw it: echo running > ${directory}/.state`);
   }
-  if (state === 'running') {
+  // One whose init has just ended is started anew.
+  if (state === 'running' && !(await hasExited(directory))) {
     if (kinds === undefined) return false;
     throw new Failure(`${directory} runs already, with the namespaces it has; leave out --net and --ns`);
   }

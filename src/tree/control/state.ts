@@ -1,5 +1,6 @@
 import { frozenBy, isLive, type Container } from '../../container/container.ts';
 import { freeze, thaw } from '../../container/freeze.ts';
+import { settleIfEnded } from '../../container/life.ts';
 import { start } from '../../container/start.ts';
 import { stop } from '../../container/destroy.ts';
 import { FsError, quoted } from '../../errno.ts';
@@ -28,6 +29,7 @@ export const state: ControlEntry = {
     if (rest.length === 0 && (list === undefined || word === 'running')) {
       switch (word) {
         case 'running':
+          await settleIfEnded(machine, container);
           if (isLive(container) && list === undefined) await thaw(machine, container);
           else await start(machine, container, request, list === undefined ? undefined : parseKinds(list));
           return;

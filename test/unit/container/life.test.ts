@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { initExited } from '../../../src/container/life.ts';
+import { initExited, settleIfEnded } from '../../../src/container/life.ts';
 import { start } from '../../../src/container/start.ts';
 import type { Pid } from '../../../src/ids.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
@@ -70,5 +70,31 @@ describe('watchUntilEmpty', () => {
     machine.kill(last);
     await expect.poll(() => web.phase, { timeout: 3000 }).toBe('stopped');
     expect(machine.files.existsSync(machine.cgroupOf(web))).toBe(false);
+  });
+});
+
+describe('settleIfEnded', () => {
+  test('an init that ended while its cgroup still counted processes: it has stopped as soon as that is empty', async () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    await start(machine, web, machine.request());
+    const { pid } = web.init!;
+    await initExited(machine, web.serial, pid, 3);
+    expect(web.phase).toBe('running');
+    setTimeout(() => machine.cgroupfs.processes.delete(pid), 20);
+    await settleIfEnded(machine, web);
+    expect(web).toMatchObject({ phase: 'stopped', exit: 3 });
+  });
+
+  test('processes that outlive their init outside of a pid namespace: it runs on, and nobody waits', async () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    await start(machine, web, machine.request(), ['uts']);
+    const { pid } = web.init!;
+    machine.spawn(web);
+    machine.cgroupfs.processes.delete(pid);
+    await initExited(machine, web.serial, pid, 3);
+    await settleIfEnded(machine, web);
+    expect(web.phase).toBe('running');
   });
 });

@@ -11,6 +11,7 @@ import {
   DEFER,
   S_IFLNK,
   S_IFMT,
+  type Created,
   type FastFilesystem,
   type Filesystem,
   type Opened,
@@ -123,6 +124,9 @@ async function agree(world: World, ask: (tree: Pick<Filesystem, keyof Filesystem
   return true;
 }
 
+/** Flags of a shell's `>`. */
+const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
+
 const NAMES = [...entriesOf(undefined), ...entriesOf(ns)].map(({ name }) => name);
 const worlds = fc.tuple(histories, unlinked);
 
@@ -186,6 +190,30 @@ describe('fastTree', () => {
           }
           expect(world.fast.release!(request, id, fast.handle)).toBeUndefined();
           expect(world.fast.read!(request, id, fast.handle, 0, 10)).toBe(DEFER);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('opens for writing as the tree does, or leaves it to it', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, async ([steps, hidden]) => {
+        using world = new World(steps, hidden);
+        const request = world.request();
+        for (const directory of world.directories()) {
+          for (const name of [...NAMES, 'web', 'nothing', '']) {
+            const before = world.seen();
+            const fast = await outcome(() => world.fast.create!(request, directory, name, 0o644, WRITING));
+            if (fast === DEFER || 'errno' in (fast as object)) continue;
+            const { handle, ...answer } = fast as Created;
+            const slow = await world.tree.create(request, directory, name, 0o644, WRITING);
+            expect({ ...slow, handle: 0 }).toEqual({ ...answer, handle: 0 });
+            const { id } = answer.entry.attr;
+            expect((await agree(world, (tree) => tree.getattr(request, id))) || NAMES.includes(name)).toBe(true);
+            world.tree.release(request, id, slow.handle);
+            expect([world.fast.release!(request, id, handle), world.seen()]).toEqual([undefined, before]);
+          }
         }
       }),
       { numRuns: 20 },
@@ -264,11 +292,35 @@ describe('fastTree by itself', () => {
     expect(await outcome(() => world.fast.lookup!(world.request(), links, 'net'))).toEqual({ errno: 'ENOENT' });
   });
 
-  test('leaves what is opened for writing', () => {
+  test('leaves what is opened for reading and writing', () => {
     using world = running();
-    for (const flags of [constants.O_WRONLY, constants.O_RDWR]) {
-      expect(world.fast.open!(world.request(), idOf(world, '.state'), flags)).toBe(DEFER);
+    expect(world.fast.open!(world.request(), idOf(world, '.state'), constants.O_RDWR)).toBe(DEFER);
+  });
+
+  test('an entry that says nothing is there while it is open for writing', () => {
+    using world = new World([], []);
+    const { serial } = world.machine.container('web');
+    const [id, request] = [idOf(world, '.state'), world.request()];
+    const open = () => world.fast.create!(request, directoryId(serial), '.state', 0o644, WRITING) as Created;
+    const both = [open(), open()];
+    for (const { handle, entry } of both) {
+      expect(entry).toMatchObject({ attr: { id, size: 0 }, fleeting: true });
+      expect(world.fast.getattr!(request, id)).toMatchObject({ id, size: 0 });
+      expect(world.fast.release!(request, id, handle)).toBeUndefined();
+      expect(world.fast.release!(request, id, handle)).toBe(DEFER);
     }
+    expect(world.fast.getattr!(request, id)).toBe(DEFER);
+  });
+
+  test('leaves what another user creates, and what was unlinked', () => {
+    using world = running();
+    const { serial } = world.machine.container('web');
+    const create = (uid: number) =>
+      world.fast.create!(world.machine.request({ uid }), directoryId(serial), '.state', 0o644, WRITING);
+    expect(create(1000)).toBe(DEFER);
+    expect(create(0)).not.toBe(DEFER);
+    world.fast.unlink!(world.request(), directoryId(serial), '.init');
+    expect(create(0)).toBe(DEFER);
   });
 
   test('leaves handles and unlinks that are not its own', () => {
