@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { errnoName, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import type { Program, TracerLink } from './tracer-link.ts';
@@ -48,7 +49,8 @@ export class TracerProcess implements TracerLink {
       this.#lost();
     });
     this.#child.unref();
-    for (const stream of [stdin, stdout] as (Writable & Readable & { unref?(): void })[]) stream.unref?.();
+    // Pipes of a child are sockets (child_process).
+    for (const stream of [stdin, stdout]) if (stream instanceof Socket) stream.unref();
   }
 
   get pid(): number {

@@ -77,12 +77,12 @@ it('exits with 125 and the reason where there is nothing to enter', async () => 
   await using tree = await mounted();
   expect(await tree.nsdir('enter', 'nowhere', '--', 'true')).toMatchObject({
     status: 125,
-    stderr: expect.stringMatching(/Cannot find .*nowhere/),
+    stderr: expect.stringMatching(/Cannot find .*nowhere/) as string,
   });
   await tree.ok('mkdir web; echo running > web/.state; echo frozen > web/.state');
   expect(await tree.nsdir('enter', 'web', '--', 'true')).toMatchObject({
     status: 125,
-    stderr: expect.stringContaining('frozen'),
+    stderr: expect.stringContaining('frozen') as string,
   });
 });
 

@@ -58,6 +58,6 @@ it('says which kinds there are', async () => {
   await tree.ok('mkdir web');
   expect(await tree.nsdir('enter', '--ns', 'net,disk', 'web')).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('mnt,uts,ipc,net'),
+    stderr: expect.stringContaining('mnt,uts,ipc,net') as string,
   });
 });

@@ -56,7 +56,7 @@ it('is listed in the root only, and cannot be removed', async () => {
   await tree.ok('mkdir web');
   expect(await tree.ok('ls -A . web; stat -c %A .proxy web/.proxy')).toContain('.proxy');
   expect(await tree.ok('ls -A web')).toBe('');
-  expect(await tree.sh('rmdir .proxy')).toMatchObject({ status: 1, stderr: expect.stringContaining('busy') });
+  expect(await tree.sh('rmdir .proxy')).toMatchObject({ status: 1, stderr: expect.stringContaining('busy') as string });
   expect(await tree.ok('rmdir web; ls')).toBe('');
 });
 

@@ -104,7 +104,7 @@ async function subject(binary: string): Promise<Subject> {
         reject(new Error(`no answer of ${argv.join(' ')}`));
       }, ANSWER_LIMIT_MS).unref();
     });
-    const { value } = await Promise.race([lines.next(), late]);
+    const { value } = (await Promise.race([lines.next(), late])) as { value: unknown };
     return String(value);
   };
   const greeting = await next();

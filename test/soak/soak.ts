@@ -158,7 +158,7 @@ function link(tree: Mounted) {
       const late = sleep(ANSWER_LIMIT_MS, undefined, { ref: false }).then(() => {
         throw new Error(`no answer to an enter of ${pid} into ${name}`);
       });
-      const { value } = await Promise.race([lines.next(), late]);
+      const { value } = (await Promise.race([lines.next(), late])) as { value: unknown };
       const [errno = 0, us = 0] = String(value).split(' ').map(Number);
       return { errno, us };
     },

@@ -12,7 +12,7 @@ const INSTRUCTION = Buffer.from([0x0f, 0x05]);
 export type MadeCall = readonly [number: bigint, ...args: bigint[]];
 
 /** A tracer of tables, on x86-64: it records, and its tracee answers system calls as `answer` says. */
-export class FakeTracer implements Tracer, TracerLink {
+export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
   readonly pid = 777;
   /** What was done, by name. */
   readonly did: string[] = [];
@@ -43,12 +43,21 @@ export class FakeTracer implements Tracer, TracerLink {
     this.registers.writeBigInt64LE(0x5002n, 16 * 8);
   }
 
-  async seize(pid: Pid): Promise<Tracee & void> {
+  async seize(pid: Pid): Promise<Tracee> {
     this.#do('seize');
     this.#pid = pid;
     this.onTraced(pid, this.pid);
-    const tracee = new Tracee(this, ARCHITECTURES['x64']!, pid, () => (this.released += 1), this.memory);
-    return Promise.resolve(tracee as Tracee & void);
+    const link: TracerLink = {
+      pid: this.pid,
+      seize: () => Promise.resolve(),
+      stopped: () => this.stopped(),
+      run: (program) => this.run(program),
+      end: (registers) => {
+        this.end(registers);
+      },
+    };
+    const tracee = new Tracee(link, ARCHITECTURES['x64']!, pid, () => (this.released += 1), this.memory);
+    return Promise.resolve(tracee);
   }
 
   async stopped(): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FsError } from '../../../src/errno.ts';
+import type { FsError } from '../../../src/errno.ts';
 import type { Pid } from '../../../src/ids.ts';
 import { FakeTracer } from '../../support/fake-tracer.ts';
 

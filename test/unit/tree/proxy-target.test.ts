@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FsError } from '../../../src/errno.ts';
+import type { FsError } from '../../../src/errno.ts';
 import { pathOf } from '../../../src/container/container.ts';
 import { linkText, resolveLink } from '../../../src/tree/proxy-target.ts';
 import { registryOf } from '../../support/registry-of.ts';
