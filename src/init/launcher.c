@@ -4,6 +4,7 @@
  * Parent of all inits. Takes from its one daemon
  *
  *   start ID SERIAL CGROUP FLAGS HOSTNAME PARENT PARENT_START MOUNT_POINT PATH INODE INIT_SOCKET
+ *   restore ID …         see restores.c
  *   cancel ID            a start that takes too long: it is killed, and will be `failed`
  *   ack SERIAL PID       the exit of that init is written down
  *   quit                 exit, if no init lives
@@ -18,6 +19,7 @@
  *   replaced                                            another daemon connected; this connection ends
  */
 #include "link.h"
+#include "restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +74,16 @@ static _Noreturn void leave(void)
 	_exit(0);
 }
 
+/* From now on an init is followed. */
+static void take_over(struct running init, uint64_t id, bool asked_here)
+{
+	running[running_count++] = init;
+	if (asked_here)
+		link_send("started\n%" PRIu64 "\n%d\n%" PRIu64 "\n", id, init.pid, init.start_time);
+	else
+		link_send("lives\n%" PRIu64 "\n%d\n%" PRIu64 "\n", init.serial, init.pid, init.start_time);
+}
+
 /* Ends the start `index`; with an `error`, whatever there is of it is killed. */
 static void finish_start(int index, int error, const char *step)
 {
@@ -87,11 +99,7 @@ static void finish_start(int index, int error, const char *step)
 			link_send("failed\n%" PRIu64 "\n%d\n%s\n", done.id, error, step);
 		return;
 	}
-	running[running_count++] = (struct running){ done.serial, done.start_time, done.pid };
-	if (asked_here)
-		link_send("started\n%" PRIu64 "\n%d\n%" PRIu64 "\n", done.id, done.pid, done.start_time);
-	else
-		link_send("lives\n%" PRIu64 "\n%d\n%" PRIu64 "\n", done.serial, done.pid, done.start_time);
+	take_over((struct running){ done.serial, done.start_time, done.pid }, done.id, asked_here);
 }
 
 /* A nested init's first words, by which the kernel tells its pid. */
@@ -157,6 +165,7 @@ static void note_exit(const struct running *init, int status)
 static bool reap_one(void)
 {
 	siginfo_t dead = { 0 };
+	struct restored restored;
 	int status;
 
 	if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) || !dead.si_pid)
@@ -178,6 +187,9 @@ static bool reap_one(void)
 			break;
 		}
 	}
+	if (restore_reaped(dead.si_pid, status, &restored))
+		take_over((struct running){ restored.serial, restored.start_time, restored.init }, restored.id,
+			  restored.link == link_number());
 	return true;
 }
 
@@ -191,6 +203,11 @@ static void greet(void)
 	link_send("welcome\n" PROTOCOL "\n");
 }
 
+bool has_room(void)
+{
+	return running_count + starting_count + restoring_count() < RUNNING_MAX;
+}
+
 static void start(uint64_t id, uint64_t serial, const struct spec *spec)
 {
 	struct starting *new = &starting[starting_count];
@@ -198,7 +215,7 @@ static void start(uint64_t id, uint64_t serial, const struct spec *spec)
 	int error = EAGAIN;
 
 	*new = (struct starting){ .id = id, .serial = serial, .link = link_number() };
-	if (running_count + starting_count < RUNNING_MAX)
+	if (has_room())
 		error = begin_start(spec, &new->pid, &new->helper, &new->channel, &step);
 	if (error) {
 		link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);
@@ -266,9 +283,9 @@ static bool handle_ack(char **words)
 static bool handle_quit(char **words)
 {
 	(void)words;
-	if (running_count + starting_count == 0)
+	if (running_count + starting_count + restoring_count() == 0)
 		leave();
-	link_send("busy\n%d\n", running_count + starting_count);
+	link_send("busy\n%d\n", running_count + starting_count + restoring_count());
 	return true;
 }
 
@@ -278,6 +295,7 @@ static const struct {
 	bool (*handle)(char **words);
 } REQUESTS[] = {
 	{ "start", 12, handle_start },
+	{ "restore", 11, handle_restore },
 	{ "cancel", 2, handle_cancel },
 	{ "ack", 3, handle_ack },
 	{ "quit", 1, handle_quit },

@@ -99,7 +99,7 @@ static int step_down(int directory, const char *name)
 }
 
 /* Opens the container's own directory in the daemon's tree; its path may be longer than PATH_MAX. -1 with errno. */
-static int open_own_directory(const struct spec *spec)
+int open_own_directory(const struct spec *spec)
 {
 	int directory = open(spec->mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char name[NAME_MAX + 1];
@@ -267,6 +267,8 @@ static const char *build_root(const struct spec *spec, const struct mount_table 
 	if (!mount_cgroup(spec, table))
 		return "mount sys/fs/cgroup";
 	keep_resolver();
+	if ((failed = place_program(spec)))
+		return failed;
 	snprintf(target, sizeof(target), STAGING "%s", spec->mount_point);
 	return own >= 0 && bind_own_directory(own, target) ? "mount its directory" : NULL;
 }

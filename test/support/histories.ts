@@ -71,6 +71,8 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
       ];
     case 'moving':
       return isRoot ? [] : [{ op, serial, moving: flag }];
+    case 'checkpoint':
+      return isRoot ? [] : [{ op, serial, is: flag ? 'held' : 'arriving' }];
     case 'want':
       return phase === 'declared' ? [{ op, serial, kinds: flag ? kinds : undefined }] : [];
     case 'start':

@@ -9,6 +9,7 @@ import { isNamespaceKind, NAMESPACE_KINDS } from '../../namespaces.ts';
 import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
 import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
 import { forwardSignals } from '../forward-signals.ts';
+import { commandsSocket } from '../init-socket.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
 
@@ -116,6 +117,7 @@ interface Job {
 /** Has the container's init run the command, and is its stand-in until it ends. */
 async function command(instance: Instance, directory: string, { started, detach, argv }: Job): Promise<number> {
   const { initSocket, output } = stateFiles(instance, await serialAt(directory));
+  await using init = await commandsSocket(directory, initSocket);
   const child = spawn(
     await initBinary(),
     [
@@ -123,11 +125,11 @@ async function command(instance: Instance, directory: string, { started, detach,
       ...(started ? ['--main'] : []),
       ...(detach ? ['--detach', output] : []),
       ...['--cwd', process.cwd()],
-      initSocket,
+      init.socket,
       '--',
       ...argv,
     ],
-    { stdio: 'inherit' },
+    { stdio: ['inherit', 'inherit', 'inherit', ...init.descriptors] },
   );
   const stopForwarding = forwardSignals(child);
   try {
