@@ -8,6 +8,7 @@ const REG = 3;
 const NAME = 6;
 const MNT_ID = 7;
 const SIZE = 8;
+const MODE = 10;
 
 /** A regular file, or a directory, as it was when it was saved. */
 export interface SavedFile {
@@ -22,7 +23,9 @@ export interface Rewriting {
   /** Another path for the file that has this one. */
   readonly rename: (path: string) => string;
   /** Whether criu is not to compare the size of this one. */
-  readonly ignoreSize: (path: string) => boolean;
+  readonly ignoreSize: (file: SavedFile) => boolean;
+  /** Whether criu is not to compare its permissions. */
+  readonly ignoreMode: (file: SavedFile) => boolean;
 }
 
 /** Files of the image with the mounts they are on. EIO for an image that is none. */
@@ -30,29 +33,30 @@ export function filesIn(image: Buffer): SavedFile[] {
   return messagesOf(image).messages.flatMap((message) =>
     fieldsOf(message)
       .filter(({ number }) => number === REG)
-      .map(({ bytes }) => {
-        const fields = fieldsOf(bytes);
-        return { path: nameOf(fields), mountId: mountOf(fields), size: fields.find(({ number }) => number === SIZE)?.value };
-      }),
+      .map(({ bytes }) => savedFile(fieldsOf(bytes))),
   );
 }
 
+function savedFile(fields: readonly Field[]): SavedFile {
+  return { path: nameOf(fields), mountId: mountOf(fields), size: fields.find(({ number }) => number === SIZE)?.value };
+}
+
 /** The same image, but for what `rewriting` wants changed. */
-export function rewriteFiles(image: Buffer, { rename, ignoreSize }: Rewriting): Buffer {
+export function rewriteFiles(image: Buffer, rewriting: Rewriting): Buffer {
   const { magic, messages } = messagesOf(image);
   const rewritten = messages.map((message) =>
-    Buffer.concat(
-      fieldsOf(message).map((field) => {
-        if (field.number !== REG) return field.raw;
-        const inner = fieldsOf(field.bytes);
-        const path = nameOf(inner);
-        const kept = inner.filter(({ number }) => number !== SIZE || !ignoreSize(path));
-        const named = kept.map(({ number, raw }) => (number === NAME ? bytesField(NAME, Buffer.from(rename(path))) : raw));
-        return bytesField(REG, Buffer.concat(named));
-      }),
-    ),
+    Buffer.concat(fieldsOf(message).map((field) => (field.number === REG ? rewriteFile(field, rewriting) : field.raw))),
   );
   return imageOf(magic, rewritten);
+}
+
+function rewriteFile({ bytes }: Field, { rename, ignoreSize, ignoreMode }: Rewriting): Buffer {
+  const fields = fieldsOf(bytes);
+  const file = savedFile(fields);
+  const dropped = [...(ignoreSize(file) ? [SIZE] : []), ...(ignoreMode(file) ? [MODE] : [])];
+  const name = bytesField(NAME, Buffer.from(rename(file.path)));
+  const kept = fields.filter(({ number }) => !dropped.includes(number));
+  return bytesField(REG, Buffer.concat(kept.map(({ number, raw }) => (number === NAME ? name : raw))));
 }
 
 function nameOf(fields: readonly Field[]): string {

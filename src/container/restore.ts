@@ -89,7 +89,8 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
   }
   if (!manifest.images.some(({ name }) => name === FILES_IMAGE)) throw new FsError('EIO', `there is no ${FILES_IMAGE}`);
   const image = await readFile(path.join(place.images, FILES_IMAGE));
-  const changed = await changedFiles(place.images, image, manifest);
+  const mounts = await machineMounts(place.images);
+  const changed = await changedFiles(image, mounts, manifest);
   if (changed.length > 0 && arrived.acceptChangedFiles !== true) {
     throw new FsError(
       'EIO',
@@ -102,23 +103,30 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
   const rewritten = rewriteFiles(image, {
     rename: (file) => (file === manifest.output ? output : file),
     ignoreSize: () => arrived.acceptChangedFiles === true,
+    // Who unpacks gives directories of the tree their mode last.
+    ignoreMode: ({ mountId }) => mounts.get(mountId) === 'tree',
   });
   await writeFile(path.join(directory, FILES_IMAGE), rewritten, { mode: 0o600 });
   return directory;
 }
 
-/** Files of the machine's disks that are missing, or have another size than when they were open or mapped. */
-async function changedFiles(imagesDir: string, image: Buffer, manifest: Manifest): Promise<string[]> {
+/** Mounts that are the machine's, by number, with the name by which criu is told of them; none for the root. */
+async function machineMounts(imagesDir: string): Promise<Map<number, string | undefined>> {
   const names = (await readdir(imagesDir)).filter((name) => name.startsWith('mountpoints-'));
-  const machines = new Set<number>();
-  for (const name of names) {
-    for (const { id, key } of machineMountsIn(await readFile(path.join(imagesDir, name)))) {
-      if (key === undefined || key.startsWith('disk')) machines.add(id);
-    }
-  }
+  const images = await Promise.all(names.map((name) => readFile(path.join(imagesDir, name))));
+  return new Map(images.flatMap((image) => machineMountsIn(image).map(({ id, key }) => [id, key] as const)));
+}
+
+/** Files of the machine's disks that are missing, or have another size than when they were open or mapped. */
+async function changedFiles(
+  image: Buffer,
+  mounts: ReadonlyMap<number, string | undefined>,
+  manifest: Manifest,
+): Promise<string[]> {
+  const isDisk = (id: number) => mounts.has(id) && (mounts.get(id)?.startsWith('disk') ?? true);
   const changed: string[] = [];
   for (const { path: file, mountId, size } of filesIn(image)) {
-    if (size === undefined || !machines.has(mountId) || file === manifest.output) continue;
+    if (size === undefined || !isDisk(mountId) || file === manifest.output) continue;
     const found = await stat(file).catch(() => undefined);
     if (!found) changed.push(`${file} (gone)`);
     else if (found.size !== size) changed.push(`${file} (${found.size} bytes, were ${size})`);

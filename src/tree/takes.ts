@@ -66,12 +66,13 @@ export class Takes {
     });
   }
 
-  /** What `.checkpoint` of the container is for this caller; `undefined`: an empty directory. */
+  /** What `.checkpoint` of the container is for this caller: what is held, an archiver's own, or an empty directory. */
   async seenBy(caller: Pid, container: Container): Promise<Take | undefined> {
     const held = this.#held.get(container.serial);
-    if (caller === 0 || !(await isArchiver(caller)) || this.#isInside(caller, container)) return held;
+    if (held) return held;
+    if (caller === 0 || !(await isArchiver(caller)) || this.#isInside(caller, container)) return undefined;
     const stat = readStat(this.#machine.files, caller);
-    if (!stat) return held;
+    if (!stat) return undefined;
     const key = `${caller}:${stat.starttime}`;
     const session = this.#sessions.get(key) ?? this.#open(key, caller, stat.starttime);
     return session.takes.get(container.serial) ?? this.#announce(container, session);
