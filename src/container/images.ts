@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { FsError, systemErrno } from '../errno.ts';
@@ -33,4 +33,6 @@ export async function removeImages(dir: string): Promise<void> {
   const below = mounts.find(({ mountPoint }) => mountPoint === dir || mountPoint.startsWith(`${dir}/`));
   if (below) throw new FsError('EBUSY', `Cannot remove ${dir}: ${below.mountPoint} is mounted; umount it`);
   await rm(dir, { recursive: true, force: true });
+  // The container's directory of such, if this was the last.
+  await rmdir(path.dirname(dir)).catch(() => undefined);
 }

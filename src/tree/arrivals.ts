@@ -19,6 +19,9 @@ const SWEEP_MS = 1_000;
 /** States in which a container is restored. */
 const RESTORABLE = ['running', 'frozen'];
 
+/** Behind the state: files of the machine may have changed in size since. */
+export const ACCEPT_CHANGED_FILES = 'accept-changed-files';
+
 interface Writing {
   readonly haunting: Haunting;
   readonly number: number;
@@ -156,7 +159,8 @@ export class Arrivals {
     if (!gathering || haunting.restored || container.phase !== 'declared') return;
     try {
       const manifest = await gathering.complete();
-      const state = haunting.named(directoryId(container.serial), '.state')?.text.trim() ?? '';
+      const text = haunting.named(directoryId(container.serial), '.state')?.text ?? '';
+      const [state = '', ...options] = text.trim().split(/\s+/);
       if (!manifest) {
         if (asked) throw new FsError('EBUSY', `Cannot restore: ${await gathering.whatLacks()}`);
         return;
@@ -168,6 +172,7 @@ export class Arrivals {
           place: gathering.place,
           manifest,
           frozen: state === 'frozen',
+          acceptChangedFiles: options.includes(ACCEPT_CHANGED_FILES),
           unique: request.unique,
         });
       } catch (error) {

@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { checkCheckpoint } from '../container/checkpoint.ts';
 import type { Container } from '../container/container.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
@@ -33,6 +34,9 @@ import { checkLength, controlAttr } from './view.ts';
 
 /** Cookies of the files of an images directory: their number behind this. */
 const FIRST_COOKIE = 16;
+
+/** Never there: who looks for it in `.checkpoint` is told whether a checkpoint could be taken, by ENOENT if so. */
+export const CHECK = '.check';
 
 /** Bytes of `.state` that are looked at. */
 const STATE_BYTES = 64;
@@ -343,10 +347,21 @@ export class CheckpointTree implements Filesystem {
 
   async #lookupWithin(request: Request, parent: NodeId, name: string): Promise<Entry> {
     const slot = slotOf(parent);
+    if (name === CHECK && slot !== ARRIVAL_SLOT && slot !== GHOST_SLOT) await this.#check(request, this.#container(parent));
     const rows = slot === 0 ? [] : await this.#filesIn(request, parent, slot);
     const found = rows.find((row) => row.name === name);
     if (!found) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     return fleetingEntry(found.attr);
+  }
+
+  /** Throws, with the reason in `.error`, if a checkpoint could not be taken now, as far as that is known. */
+  async #check({ caller }: Request, container: Container): Promise<void> {
+    try {
+      await checkCheckpoint(this.#machine, container, caller.pid);
+    } catch (error) {
+      recordRefusal(this.#machine, container, error);
+      throw error;
+    }
   }
 
   #takenAttr(id: NodeId): Attr {
