@@ -5,6 +5,8 @@ const INTERPRETERS = {
   'fork-bomb': 'sh',
   deaf: 'sh',
   counter: 'sh',
+  'count-on': 'sh',
+  'see-each-other': 'sh',
   orphans: 'sh',
   churn: 'sh',
   spin: 'sh',
