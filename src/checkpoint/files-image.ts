@@ -1,17 +1,27 @@
-import { bytesField, fieldsOf, imageOf, messagesOf, type Field } from './protobuf.ts';
+import { bytesField, fieldsOf, imageOf, messagesOf, varintField, type Field } from './protobuf.ts';
 
 /** The image with all files that processes have open or mapped (criu's images/fdinfo.proto and regfile.proto). */
 export const FILES_IMAGE = 'files.img';
 
+/** The image of files that criu keeps itself, because they were deleted or replaced (images/remap-file-path.proto). */
+export const REMAP_IMAGE = 'remap-fpath.img';
+
 /** Number of `reg` in `file_entry`, and of what it has in `reg_file_entry`. */
 const REG = 3;
+const ID = 1;
 const NAME = 6;
 const MNT_ID = 7;
 const SIZE = 8;
 const MODE = 10;
 
+/** Number of `tfd` in `file_entry`, and of times in `timerfd_entry` (images/timerfd.proto): seconds, nanoseconds. */
+const TIMER = 13;
+const VALUE = [7, 8] as const;
+const INTERVAL = [9, 10] as const;
+
 /** A regular file, or a directory, as it was when it was saved. */
 export interface SavedFile {
+  readonly id: number;
   readonly path: string;
   /** Number of the mount it is on; -1 if criu does not say. */
   readonly mountId: number;
@@ -38,16 +48,44 @@ export function filesIn(image: Buffer): SavedFile[] {
 }
 
 function savedFile(fields: readonly Field[]): SavedFile {
-  return { path: nameOf(fields), mountId: mountOf(fields), size: fields.find(({ number }) => number === SIZE)?.value };
+  const id = fields.find(({ number }) => number === ID)?.value ?? 0;
+  const size = fields.find(({ number }) => number === SIZE)?.value;
+  return { id, path: nameOf(fields), mountId: mountOf(fields), size };
+}
+
+/** Ids of files that need not be there, because criu has them itself. */
+export function remappedIn(image: Buffer): Set<number> {
+  const ids = messagesOf(image).messages.map((message) => fieldsOf(message).find(({ number }) => number === ID)?.value);
+  return new Set(ids.filter((id) => id !== undefined));
 }
 
 /** The same image, but for what `rewriting` wants changed. */
 export function rewriteFiles(image: Buffer, rewriting: Rewriting): Buffer {
   const { magic, messages } = messagesOf(image);
   const rewritten = messages.map((message) =>
-    Buffer.concat(fieldsOf(message).map((field) => (field.number === REG ? rewriteFile(field, rewriting) : field.raw))),
+    Buffer.concat(
+      fieldsOf(message).map((field) => {
+        if (field.number === REG) return rewriteFile(field, rewriting);
+        return field.number === TIMER ? rearmTimer(field) : field.raw;
+      }),
+    ),
   );
   return imageOf(magic, rewritten);
+}
+
+/**
+ * A periodic timer that had expired, and whose expiry was not read yet, has no time left: set so, it would never expire
+ * again (timerfd_settime(2)). It goes on with a whole interval.
+ */
+function rearmTimer({ raw, bytes }: Field): Buffer {
+  const fields = fieldsOf(bytes);
+  const valueOf = (wanted: number) => fields.find(({ number }) => number === wanted)?.value ?? 0;
+  const isOver = VALUE.every((number) => valueOf(number) === 0);
+  if (!isOver || INTERVAL.every((number) => valueOf(number) === 0)) return raw;
+  const [seconds, nanoseconds] = INTERVAL.map(valueOf);
+  const kept = fields.filter(({ number }) => !(VALUE as readonly number[]).includes(number)).map((field) => field.raw);
+  const value = [varintField(VALUE[0], seconds ?? 0), varintField(VALUE[1], nanoseconds ?? 0)];
+  return bytesField(TIMER, Buffer.concat([...kept, ...value]));
 }
 
 function rewriteFile({ bytes }: Field, { rename, ignoreSize, ignoreMode }: Rewriting): Buffer {

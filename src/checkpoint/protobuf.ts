@@ -88,6 +88,11 @@ export function bytesField(number: number, bytes: Buffer): Buffer {
   return Buffer.concat([varintOf(number * 8 + BYTES), varintOf(bytes.length), bytes]);
 }
 
+/** A field of a number. */
+export function varintField(number: number, value: number): Buffer {
+  return Buffer.concat([varintOf(number * 8 + VARINT), varintOf(value)]);
+}
+
 function varintOf(value: number): Buffer {
   const bytes: number[] = [];
   for (let rest = value; ; rest = Math.floor(rest / 0x80)) {

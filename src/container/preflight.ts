@@ -13,7 +13,7 @@ import type { Machine } from './machine.ts';
 /** Kinds that must be the container's own: CRIU makes them anew. */
 const NEEDED = ['mnt', 'pid'] as const;
 
-/** Kinds that a process in the container may have made another one of. */
+/** Kinds that a process in the container may have made another one of; net where the container has its own. */
 const MAY_DIFFER: readonly string[] = ['mnt', 'net'];
 
 /** What /proc/PID/fd/N says of descriptors that CRIU has no image for. */
@@ -59,7 +59,8 @@ export async function preflight(machine: Machine, container: Container): Promise
     if (!family.has(pid)) throw cannot(`${name} entered from outside, and its parent is there; end it first`);
     const its = namespacesOf(files, pid);
     const foreign = NAMESPACE_KINDS.find(
-      ({ kind }) => !MAY_DIFFER.includes(kind) && its[kind] !== undefined && its[kind] !== own[kind],
+      ({ kind }) =>
+        !(MAY_DIFFER.includes(kind) && kinds.includes(kind)) && its[kind] !== undefined && its[kind] !== own[kind],
     );
     if (foreign) throw cannot(`${name} has a ${foreign.kind} namespace of its own; end it first, or make a container of it`);
     const why = obstacle(machine, pid, pid === init.pid);

@@ -4,7 +4,7 @@ import { arch, release } from 'node:os';
 import path from 'node:path';
 import { RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
 import { explain, findCriu, type Criu } from '../checkpoint/criu.ts';
-import { FILES_IMAGE, filesIn, machineMountsIn, rewriteFiles } from '../checkpoint/files-image.ts';
+import { FILES_IMAGE, filesIn, machineMountsIn, remappedIn, REMAP_IMAGE, rewriteFiles } from '../checkpoint/files-image.ts';
 import { verifyImages, type Manifest } from '../checkpoint/manifest.ts';
 import { ownProcesses } from '../cgroup/cgroup.ts';
 import { freeze } from '../cgroup/freeze.ts';
@@ -90,7 +90,8 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
   if (!manifest.images.some(({ name }) => name === FILES_IMAGE)) throw new FsError('EIO', `there is no ${FILES_IMAGE}`);
   const image = await readFile(path.join(place.images, FILES_IMAGE));
   const mounts = await machineMounts(place.images);
-  const changed = await changedFiles(image, mounts, manifest);
+  const remaps = await readFile(path.join(place.images, REMAP_IMAGE)).catch(() => undefined);
+  const changed = await changedFiles(image, mounts, manifest, remaps ? remappedIn(remaps) : new Set());
   if (changed.length > 0 && arrived.acceptChangedFiles !== true) {
     throw new FsError(
       'EIO',
@@ -122,11 +123,12 @@ async function changedFiles(
   image: Buffer,
   mounts: ReadonlyMap<number, string | undefined>,
   manifest: Manifest,
+  remapped: ReadonlySet<number>,
 ): Promise<string[]> {
   const isDisk = (id: number) => mounts.has(id) && (mounts.get(id)?.startsWith('disk') ?? true);
   const changed: string[] = [];
-  for (const { path: file, mountId, size } of filesIn(image)) {
-    if (size === undefined || !isDisk(mountId) || file === manifest.output) continue;
+  for (const { id, path: file, mountId, size } of filesIn(image)) {
+    if (size === undefined || !isDisk(mountId) || file === manifest.output || remapped.has(id)) continue;
     const found = await stat(file).catch(() => undefined);
     if (!found) changed.push(`${file} (gone)`);
     else if (found.size !== size) changed.push(`${file} (${found.size} bytes, were ${size})`);

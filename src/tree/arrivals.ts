@@ -9,6 +9,7 @@ import type { Serial } from '../ids.ts';
 import { isArchiver } from './archivers.ts';
 import { imageAttr, imagesDirectoryAttr } from './checkpoint-attr.ts';
 import { ARRIVAL_SLOT, indexOf, slotId } from './checkpoint-id.ts';
+import { state } from './control/state.ts';
 import type { Attr, Request } from './filesystem.ts';
 import { Haunting } from './haunting.ts';
 import { directoryId, serialOf, type NodeId } from './node-id.ts';
@@ -159,19 +160,19 @@ export class Arrivals {
     if (!gathering || haunting.restored || container.phase !== 'declared') return;
     try {
       const manifest = await gathering.complete();
-      const text = haunting.named(directoryId(container.serial), '.state')?.text ?? '';
-      const [state = '', ...options] = text.trim().split(/\s+/);
+      const text = haunting.named(directoryId(container.serial), state.name)?.text ?? '';
+      const [word = '', ...options] = text.trim().split(/\s+/);
       if (!manifest) {
         if (asked) throw new FsError('EBUSY', `Cannot restore: ${await gathering.whatLacks()}`);
         return;
       }
-      if (!RESTORABLE.includes(state) || (manifest.nested && this.#waitsForOuter(container))) return;
+      if (!RESTORABLE.includes(word) || (manifest.nested && this.#waitsForOuter(container))) return;
       haunting.restored = true;
       try {
         await restore(machine, container, request.caller.uid, {
           place: gathering.place,
           manifest,
-          frozen: state === 'frozen',
+          frozen: word === 'frozen',
           acceptChangedFiles: options.includes(ACCEPT_CHANGED_FILES),
           unique: request.unique,
         });

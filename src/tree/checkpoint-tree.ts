@@ -9,6 +9,7 @@ import { Arrivals } from './arrivals.ts';
 import { fleetingEntry, imageAttr, imagesDirectoryAttr } from './checkpoint-attr.ts';
 import { ARRIVAL_SLOT, CHECKPOINT_ENTRY, GHOST_SLOT, indexOf, slotId, slotOf } from './checkpoint-id.ts';
 import { checkpoint } from './control/checkpoint.ts';
+import { state } from './control/state.ts';
 import { entryNamed } from './control/table.ts';
 import {
   NOW,
@@ -154,6 +155,7 @@ export class CheckpointTree implements Filesystem {
       const entry = this.#makeGhost(request, haunting, parent, name, S_IFREG | (mode & ~S_IFMT));
       return { handle, noFlush: false, entry };
     }
+    if (slot !== GHOST_SLOT) this.#refuseArrival(this.#container(parent));
     const entry = this.#makeGhost(request, this.#ghostParent(parent), parent, name, S_IFREG | (mode & ~S_IFMT));
     return { handle, noFlush: false, entry };
   }
@@ -281,6 +283,10 @@ export class CheckpointTree implements Filesystem {
       const ghost = this.#arrivals.of(id).ghost(id);
       ghost.size = Math.max(ghost.size, offset + data.length);
       if (offset === 0) ghost.text = Buffer.from(data.subarray(0, STATE_BYTES)).toString('utf8');
+      // A command: the shell that gives it does not look at what close says.
+      if (ghost.name === state.name && this.#isCommand(request, id)) {
+        await this.#arrivals.restoreIfComplete(request, this.#arrivals.of(id), true);
+      }
     }
     return data.length;
   }
@@ -291,9 +297,8 @@ export class CheckpointTree implements Filesystem {
     else if (slot !== GHOST_SLOT) return await this.#inner.flush(request, id, handle);
     else {
       const haunting = this.#arrivals.of(id);
-      const { name } = haunting.ghost(id);
-      const isCommand = !haunting.isUnpacker(this.#machine.files, request.caller.pid);
-      if (name === '.state') await this.#arrivals.restoreIfComplete(request, haunting, isCommand);
+      const isWord = haunting.ghost(id).name === state.name && !this.#isCommand(request, id);
+      if (isWord) await this.#arrivals.restoreIfComplete(request, haunting);
     }
   }
 
@@ -323,6 +328,11 @@ export class CheckpointTree implements Filesystem {
   async poll(request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): Promise<number> {
     if (slotOf(id) !== 0) return events & POLL_READY;
     return await this.#inner.poll(request, id, handle, events, wake);
+  }
+
+  /** Whether what arrives is written by somebody else than who unpacks it. */
+  #isCommand({ caller }: Request, id: NodeId): boolean {
+    return !this.#arrivals.of(id).isUnpacker(this.#machine.files, caller.pid);
   }
 
   async #filesIn(request: Request, id: NodeId, slot: number): Promise<{ number: number; name: string; attr: Attr }[]> {

@@ -11,6 +11,7 @@ const INTERPRETERS = {
   churn: 'sh',
   spin: 'sh',
   'note-signals': 'sh',
+  hold: 'py',
   'note-real-time': 'py',
   'hold-memory': 'py',
   'wait-for-events': 'py',

@@ -86,11 +86,11 @@ describe('View.lookup', () => {
 });
 
 describe('View.readdir', () => {
-  test('lists children first, then control entries; in the root .self too', () => {
+  test('lists .checkpoint, children, then the other control entries; in the root .self too', () => {
     const { registry, names, start } = viewOf('web/job', 'db');
     registry.apply(start('web'));
     expect(names('')).toEqual(['web', 'db', '.state', '.procs', '.stat', '.events', '.cgroup', '.self']);
-    expect(names('web').slice(0, 3)).toEqual(['job', '.state', '.init']);
+    expect(names('web').slice(0, 3)).toEqual(['.checkpoint', 'job', '.state']);
     expect(names('web')).not.toContain('.self');
     expect(names('db')).toEqual([]);
   });

@@ -21,7 +21,7 @@ function after(...changes: Change[]): Container {
 const present = (container: Container) =>
   CONTROL_ENTRIES.filter((row) => row.present(container) && row.listed?.(container) !== false).map(({ name }) => name);
 
-const ALIVE = ['.state', '.init', '.nsproxy', '.ns', '.procs', '.stat', '.signal', '.events', '.cgroup'];
+const ALIVE = ['.state', '.init', '.nsproxy', '.ns', '.procs', '.stat', '.signal', '.events', '.cgroup', '.checkpoint'];
 
 describe('CONTROL_ENTRIES', () => {
   test.each<[string, Change[], string[]]>([
@@ -30,7 +30,18 @@ describe('CONTROL_ENTRIES', () => {
     ['asked for namespaces', [{ op: 'want', serial, kinds: [] }], ['.ns']],
     ['running', [start], ALIVE],
     ['frozen', [start, phase('frozen')], ALIVE],
-    ['running without init', [start, exit(1)], ['.state', '.procs', '.stat', '.signal', '.events', '.exit', '.cgroup']],
+    [
+      'running without init',
+      [start, exit(1)],
+      ['.state', '.procs', '.stat', '.signal', '.events', '.exit', '.cgroup', '.checkpoint'],
+    ],
+    ['getting images', [{ op: 'checkpoint', serial, is: 'arriving' }], ['.checkpoint']],
+    ['getting names of an archive', [{ op: 'checkpoint', serial, is: 'ghosts' }], []],
+    [
+      'stopped, with a checkpoint',
+      [start, phase('stopped'), { op: 'checkpoint', serial, is: 'held' }],
+      ['.state', '.events', '.checkpoint'],
+    ],
     ['stopped', [start, exit(0), phase('stopped')], ['.state', '.events', '.exit']],
     ['stopped, nobody knows how', [start, phase('stopped')], ['.state', '.events']],
     ['running again', [start, exit(0), phase('stopped'), start], ALIVE],
@@ -41,7 +52,10 @@ describe('CONTROL_ENTRIES', () => {
   test('the machine has what containers have, but nothing to signal and no end', () => {
     const { registry } = registryOf('web');
     registry.root.init = { pid: 1 as Pid, startTime: 1 };
-    expect(present(registry.root)).toEqual([...ALIVE.filter((name) => name !== '.signal'), '.self']);
+    expect(present(registry.root)).toEqual([
+      ...ALIVE.filter((name) => name !== '.signal' && name !== '.checkpoint'),
+      '.self',
+    ]);
   });
 
   test('.self resolves everywhere, and is listed in the root only', () => {
@@ -64,6 +78,7 @@ describe('CONTROL_ENTRIES', () => {
     ['.error', S_IFREG | 0o444],
     ['.cgroup', S_IFLNK | 0o777],
     ['.self', S_IFLNK | 0o777],
+    ['.checkpoint', S_IFDIR | 0o700],
   ])('%s has type and mode', (name, mode) => {
     expect(entryNamed(name, false)!.mode(after(start)).toString(8)).toBe(mode.toString(8));
   });
