@@ -137,7 +137,8 @@ export class Arrivals {
   /** close(2) of an image: the one that completes the set restores. */
   async flush(request: Request, handle: number): Promise<void> {
     const writing = this.#writing.get(handle);
-    if (!writing || writing.isFlushed) return;
+    if (!writing) throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
+    if (writing.isFlushed) return;
     this.#finish(writing);
     await this.restoreIfComplete(request, writing.haunting);
   }
@@ -220,10 +221,15 @@ export class Arrivals {
     return haunting;
   }
 
+  /** What arrived before a former daemon died; nothing any more, if the container was restored in the meantime. */
   #reopen(container: Container): void {
     const haunting = new Haunting(container);
     haunting.gathering = new Gathering(this.#machine, container);
-    this.#hauntings.set(container.serial, haunting);
+    if (container.phase === 'declared') this.#hauntings.set(container.serial, haunting);
+    else {
+      this.#note(container, 'none');
+      void haunting.gathering.discard().catch(() => undefined);
+    }
   }
 
   #end(haunting: Haunting): void {

@@ -78,7 +78,7 @@ export class Takes {
     return session.takes.get(container.serial) ?? this.#announce(container, session);
   }
 
-  /** The take of an id in its slot. Throws ENOENT if it is gone. */
+  /** The take of an id in its slot. Throws EIO if it is gone. */
   of(id: NodeId): Take {
     const [serial, slot] = [serialOf(id), slotOf(id)];
     const held = this.#held.get(serial);
@@ -87,7 +87,7 @@ export class Takes {
       const take = takes.get(serial);
       if (take?.slot === slot) return take;
     }
-    throw new FsError('ENOENT', 'this checkpoint is gone');
+    throw new FsError('EIO', 'this checkpoint is gone, with the daemon that took it or who asked for it; begin anew');
   }
 
   /** The files that are there; takes the checkpoint if that was not done. Throws what `checkpoint` does. */

@@ -67,6 +67,24 @@ describe('a container that cannot be saved runs on, and says in one line why, wh
   });
 });
 
+it('answers ENOSPC where there is no room for its images, and it runs on', async () => {
+  const counter = await counting(tree, 'web', disk.at('count'));
+  // Of the first container of a mount.
+  const images = `${tree.instance.stateDir}/1.checkpoints`;
+  await tree.ok(`mkdir ${images} && mount -t tmpfs -o size=100k tmpfs ${images}`);
+  try {
+    const { status, stderr } = await tree.sh(`tar cf ${disk.at('web.tar')} web`);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('No space left on device');
+    expect(await tree.ok('cat web/.error')).toMatch(/^ENOSPC: Cannot checkpoint "web": .* has no room for its images/);
+    await counter.beyond(counter.last() + 1);
+    await expect.poll(() => readdirSync(images)).toEqual([]);
+  } finally {
+    await tree.ok(`umount ${images} && rmdir ${images}`);
+  }
+  await nothingHeld(tree);
+});
+
 it('says with --check what stands in the way, and freezes nothing', async () => {
   await detached(tree, 'web', ['sleep', '1000']);
   expect((await tree.nsdir('checkpoint', '--check', 'web')).stdout).toBe('web can be saved');
