@@ -1,4 +1,5 @@
-import { bytesField, fieldsOf, imageOf, messagesOf, varintField, type Field } from './protobuf.ts';
+import { bytesField, fieldsOf, imageOf, messagesOf, type Field } from './protobuf.ts';
+import { rewound, type TimerFields } from './timers.ts';
 
 /** The image with all files that processes have open or mapped (criu's images/fdinfo.proto and regfile.proto). */
 export const FILES_IMAGE = 'files.img';
@@ -14,10 +15,9 @@ const MNT_ID = 7;
 const SIZE = 8;
 const MODE = 10;
 
-/** Number of `tfd` in `file_entry`, and of times in `timerfd_entry` (images/timerfd.proto): seconds, nanoseconds. */
-const TIMER = 13;
-const VALUE = [7, 8] as const;
-const INTERVAL = [9, 10] as const;
+/** Number of `tfd` in `file_entry`, and of times in `timerfd_entry` (images/timerfd.proto). */
+const TIMERFD = 13;
+const TIMERFD_FIELDS: TimerFields = { value: [7, 8], interval: [9, 10] };
 
 /** A regular file, or a directory, as it was when it was saved. */
 export interface SavedFile {
@@ -66,26 +66,11 @@ export function rewriteFiles(image: Buffer, rewriting: Rewriting): Buffer {
     Buffer.concat(
       fieldsOf(message).map((field) => {
         if (field.number === REG) return rewriteFile(field, rewriting);
-        return field.number === TIMER ? rearmTimer(field) : field.raw;
+        return field.number === TIMERFD ? bytesField(TIMERFD, rewound(field.bytes, TIMERFD_FIELDS)) : field.raw;
       }),
     ),
   );
   return imageOf(magic, rewritten);
-}
-
-/**
- * A periodic timer that had expired, and whose expiry was not read yet, has no time left: set so, it would never expire
- * again (timerfd_settime(2)). It goes on with a whole interval.
- */
-function rearmTimer({ raw, bytes }: Field): Buffer {
-  const fields = fieldsOf(bytes);
-  const valueOf = (wanted: number) => fields.find(({ number }) => number === wanted)?.value ?? 0;
-  const isOver = VALUE.every((number) => valueOf(number) === 0);
-  if (!isOver || INTERVAL.every((number) => valueOf(number) === 0)) return raw;
-  const [seconds, nanoseconds] = INTERVAL.map(valueOf);
-  const kept = fields.filter(({ number }) => !(VALUE as readonly number[]).includes(number)).map((field) => field.raw);
-  const value = [varintField(VALUE[0], seconds ?? 0), varintField(VALUE[1], nanoseconds ?? 0)];
-  return bytesField(TIMER, Buffer.concat([...kept, ...value]));
 }
 
 function rewriteFile({ bytes }: Field, { rename, ignoreSize, ignoreMode }: Rewriting): Buffer {

@@ -6,6 +6,7 @@ import { RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
 import { explain, findCriu, type Criu } from '../checkpoint/criu.ts';
 import { FILES_IMAGE, filesIn, machineMountsIn, remappedIn, REMAP_IMAGE, rewriteFiles } from '../checkpoint/files-image.ts';
 import { verifyImages, type Manifest } from '../checkpoint/manifest.ts';
+import { CORE_IMAGE, rewindTask } from '../checkpoint/timers.ts';
 import { ownProcesses } from '../cgroup/cgroup.ts';
 import { freeze } from '../cgroup/freeze.ts';
 import { kill } from '../cgroup/kill.ts';
@@ -77,7 +78,7 @@ function checkMachine({ arch: itsArch, kernel, criu }: Manifest): void {
   }
 }
 
-/** A directory of hard links to the images, but for the one of files, in which paths are those of this container. */
+/** A directory of hard links to the images, but for those of tasks, and the one of files, whose paths are to be this container's. */
 async function prepareImages(machine: Machine, container: Container, arrived: Arrived): Promise<string> {
   const { place, manifest } = arrived;
   const { instance } = machine;
@@ -85,7 +86,9 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
   await rm(place.work, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const { name } of manifest.images) {
-    if (name !== FILES_IMAGE) await link(path.join(place.images, name), path.join(directory, name));
+    const image = path.join(place.images, name);
+    if (CORE_IMAGE.test(name)) await writeFile(path.join(directory, name), rewindTask(await readFile(image)), { mode: 0o600 });
+    else if (name !== FILES_IMAGE) await link(image, path.join(directory, name));
   }
   if (!manifest.images.some(({ name }) => name === FILES_IMAGE)) throw new FsError('EIO', `there is no ${FILES_IMAGE}`);
   const image = await readFile(path.join(place.images, FILES_IMAGE));
