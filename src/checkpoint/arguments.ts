@@ -16,6 +16,13 @@ const COLLECT_LIMIT_S = 60;
 export const DUMP_LOG = 'dump.log';
 export const RESTORE_LOG = 'restore.log';
 
+export const CPU_LOG = 'cpu.log';
+
+/** Writes what the cpu can do beside the images, or checks that this one can do all of it. */
+export function cpuArguments(action: 'dump' | 'check', imagesDir: string, workDir: string): string[] {
+  return ['cpuinfo', action, '-D', imagesDir, '-W', workDir, '-o', CPU_LOG, '-v2'];
+}
+
 export interface DumpTarget {
   readonly init: number;
   readonly cgroupDir: string;

@@ -84,6 +84,9 @@ function isBelow(version: readonly number[], other: readonly number[]): boolean 
   return major < otherMajor || (major === otherMajor && minor < otherMinor);
 }
 
+/** How long criu may take for what it does without any process. */
+export const CPU_LIMIT_MS = 20_000;
+
 export interface CriuRun {
   readonly criu: Criu;
   readonly args: readonly string[];

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
-import { dumpArguments, DUMP_LOG, PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
-import { findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
+import { cpuArguments, CPU_LOG, dumpArguments, DUMP_LOG, PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
+import { CPU_LIMIT_MS, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
 import { describeImages, encodeManifest, MANIFEST } from '../checkpoint/manifest.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
@@ -181,6 +181,8 @@ const SAVED_TYPES: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'm
 /** Writes the manifest beside the images. */
 async function describe(machine: Machine, criu: Criu, { node, nested, place }: Plan): Promise<void> {
   const { instance } = machine;
+  const args = cpuArguments('dump', place.images, place.work);
+  await runCriu({ criu, args, workDir: place.work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
   const images = await describeImages(place.images);
   const { tree, disks } = machineMounts(machine, node.init?.pid ?? (0 as Pid));
   const text = encodeManifest({

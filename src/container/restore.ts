@@ -2,8 +2,8 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
-import { RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
-import { explain, findCriu, type Criu } from '../checkpoint/criu.ts';
+import { cpuArguments, CPU_LOG, RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
+import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
 import { FILES_IMAGE, filesIn, machineMountsIn, remappedIn, REMAP_IMAGE, rewriteFiles } from '../checkpoint/files-image.ts';
 import { verifyImages, type Manifest } from '../checkpoint/manifest.ts';
 import { CORE_IMAGE, rewindTask } from '../checkpoint/timers.ts';
@@ -47,6 +47,7 @@ export async function restore(machine: Machine, container: Container, uid: numbe
       checkMachine(arrived.manifest);
       await verifyImages(arrived.place.images, arrived.manifest.images);
       const images = await prepareImages(machine, container, arrived);
+      await checkCpu(criu, images, arrived.place);
       await run(machine, container, criu, { ...arrived, images });
       await rm(images, { recursive: true, force: true });
     } catch (error) {
@@ -75,6 +76,15 @@ function checkMachine({ arch: itsArch, kernel, criu }: Manifest): void {
   const [itsMajor = 0, itsMinor = 0] = kernel.split('.').map((part) => Number.parseInt(part));
   if (itsMajor > major || (itsMajor === major && itsMinor > minor)) {
     throw new FsError('EIO', `it was saved on Linux ${kernel} by CRIU ${criu}, and this is ${release()}, which is older`);
+  }
+}
+
+async function checkCpu(criu: Criu, images: string, { work }: ImagePlace): Promise<void> {
+  const args = cpuArguments('check', images, work);
+  try {
+    await runCriu({ criu, args, workDir: work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
+  } catch (cause) {
+    throw new FsError('EIO', `this machine’s cpu is not like that it was saved on: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -39,3 +39,8 @@ export function slotOf(id: NodeId): number {
 export function indexOf(id: NodeId): number {
   return entryOf(id) % SLOT_SPAN;
 }
+
+/** Whether it is in `.checkpoint`, or is it. */
+export function isImages(id: NodeId): boolean {
+  return slotOf(id) !== 0 || entryOf(id) === CHECKPOINT_ENTRY;
+}

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { hide } from '../container/registry.ts';
 import type { Pid } from '../ids.ts';
 import { mayBeArchiver } from './archivers.ts';
-import { CHECKPOINT_ENTRY, slotOf } from './checkpoint-id.ts';
+import { CHECKPOINT_ENTRY, isImages } from './checkpoint-id.ts';
 import { checkpoint } from './control/checkpoint.ts';
 import type { FastTreeOptions } from './fast-tree.ts';
 import { DEFER, type FastFilesystem } from './filesystem.ts';
@@ -18,7 +18,6 @@ export function withCheckpoints(
   { view, onHidden }: Pick<FastTreeOptions, 'view' | 'onHidden'>,
 ): FastFilesystem {
   const containerOf = (id: NodeId) => view.registry.get(serialOf(id));
-  const isImages = (id: NodeId) => slotOf(id) !== 0 || entryOf(id) === CHECKPOINT_ENTRY;
   /** Names of an archive may be there, for some. */
   const isHaunted = (parent: NodeId, name: string) => {
     if (!name.startsWith('.') || entryOf(parent) !== DIRECTORY_ENTRY) return false;
