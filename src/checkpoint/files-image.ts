@@ -16,7 +16,7 @@ const SIZE = 8;
 const MODE = 10;
 
 /** Number of `tfd` in `file_entry`, and of times in `timerfd_entry` (images/timerfd.proto). */
-const TIMERFD = 13;
+const TIMERFD = 12;
 const TIMERFD_FIELDS: TimerFields = { value: [7, 8], interval: [9, 10] };
 
 /** A regular file, or a directory, as it was when it was saved. */

@@ -70,7 +70,7 @@ function refuse(machine: Machine, top: Container, what: string, caller: Pid): vo
   if (!top.parent || inside.some((own) => own && contains(top, own))) {
     throw new FsError('EBUSY', `Cannot ${what}: who asks or the daemon lives in it; ask from outside`);
   }
-  const frozen = top.parent && frozenBy(top.parent);
+  const frozen = frozenBy(top.parent);
   if (frozen) {
     throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state first`);
   }

@@ -80,14 +80,28 @@ export class ArrivalNodes {
   }
 
   async create(request: Request, parent: NodeId, name: string, mode: number, handle: number): Promise<Created> {
-    if (isGhost(parent)) {
-      return { handle, noFlush: false, entry: this.make(request, parent, name, S_IFREG | (mode & ~S_IFMT)) };
-    }
+    if (isGhost(parent)) return this.createIn(request, this.#arrivals.of(parent), parent, name, mode, handle);
     checkLength(name);
     const haunting = this.#arrivals.of(parent);
     await this.#arrivals.open(request, haunting, name, handle);
     const attr = this.#arrivals.attr(haunting, this.#arrivals.fileId(haunting, name));
     return { handle, noFlush: false, entry: fleetingEntry(attr) };
+  }
+
+  /** Opens a name that means nothing, made if it is not there: who does not unpack does not see that it is. */
+  createIn(
+    request: Request,
+    haunting: Haunting,
+    parent: NodeId,
+    name: string,
+    mode: number,
+    handle: number,
+  ): Created {
+    const known = haunting.named(parent, name);
+    const entry = known
+      ? fleetingEntry(ghostAttr(known))
+      : this.makeIn(request, haunting, parent, name, S_IFREG | (mode & ~S_IFMT));
+    return { handle, noFlush: false, entry };
   }
 
   async unlink(parent: NodeId, name: string): Promise<void> {

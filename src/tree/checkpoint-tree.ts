@@ -70,14 +70,15 @@ export class CheckpointTree implements Filesystem {
     if (!container || !name.startsWith('.')) return await this.#inner.lookup(request, parent, name);
     const haunting = this.#arrivals.seenBy(request, container);
     const ghost = haunting?.named(parent, name);
-    if (ghost) return fleetingEntry(ghostAttr(ghost));
+    // Others are not told, for one, that it runs.
+    if (ghost && haunting?.isUnpacker(this.#machine.files, request.caller.pid)) return fleetingEntry(ghostAttr(ghost));
     const isCheckpoint = name === checkpoint.name;
     if (haunting && container.phase !== 'declared' && !isCheckpoint && isControlName(name)) {
       throw new FsError('ENOENT', `the archive has brought no ${name} yet`);
     }
     if (haunting?.gathering && isCheckpoint) return fleetingEntry(this.#arrivals.attr(haunting, haunting.imagesId));
     const entry = await this.#inner.lookup(request, parent, name);
-    const take = isCheckpoint ? await this.#takes.seenBy(request.caller.pid, container) : undefined;
+    const take = isCheckpoint ? await this.#takes.seenBy(request.caller, container) : undefined;
     return take ? fleetingEntry(directoryOf(take)) : entry;
   }
 
@@ -106,7 +107,8 @@ export class CheckpointTree implements Filesystem {
   async mkdir(request: Request, parent: NodeId, name: string, mode: number): Promise<Entry> {
     if (isImages(parent)) return this.#makeWithin(request, parent, name, S_IFDIR | mode);
     const container = this.#directory(parent);
-    if (container && name === checkpoint.name && container.phase === 'declared') {
+    if (container && name === checkpoint.name) {
+      if (container.phase !== 'declared') this.#refuseArrival(container);
       const haunting = await this.#arrivals.beginImages(request, container);
       return fleetingEntry(this.#arrivals.attr(haunting, haunting.imagesId));
     }
@@ -129,8 +131,7 @@ export class CheckpointTree implements Filesystem {
     if (isImages(parent)) this.#refuseArrival(this.#container(parent));
     const haunting = await this.#joined(request, this.#directory(parent), name);
     if (!haunting) return await this.#inner.create(request, parent, name, mode, flags);
-    const entry = this.#arriving.makeIn(request, haunting, parent, name, S_IFREG | (mode & ~S_IFMT));
-    return { handle: this.#handle(), noFlush: false, entry };
+    return this.#arriving.createIn(request, haunting, parent, name, mode, this.#handle());
   }
 
   async symlink(request: Request, parent: NodeId, name: string, target: string): Promise<Entry> {
@@ -165,17 +166,17 @@ export class CheckpointTree implements Filesystem {
       return;
     }
     const container = this.#directory(parent);
-    if (!container || name !== checkpoint.name) return await this.#inner.rmdir(request, parent, name);
-    if (haunting?.gathering) await this.#arrivals.endImages(haunting);
+    if (!container || name !== checkpoint.name) await this.#inner.rmdir(request, parent, name);
+    else if (haunting?.gathering) await this.#arrivals.endImages(haunting);
     else await this.#dropTake(request, container);
   }
 
   async rename(request: Request, from: Place, to: Place, flags: number): Promise<undefined> {
     const haunting = this.#haunting(request, from.parent);
     const ghost = haunting?.named(from.parent, from.name);
-    const arrives = ghost !== undefined || (isArriving(from.parent) && haunting !== undefined);
-    if (!haunting || !arrives) return await this.#inner.rename(request, from, to, flags);
-    await this.#arriving.rename(request, haunting, from, to, ghost);
+    const arrives = ghost !== undefined || isArriving(from.parent);
+    if (haunting && arrives) await this.#arriving.rename(request, haunting, from, to, ghost);
+    else await this.#inner.rename(request, from, to, flags);
   }
 
   async open(request: Request, id: NodeId, flags: number): Promise<Opened> {
@@ -249,7 +250,7 @@ export class CheckpointTree implements Filesystem {
   /** rmdir `.checkpoint`, whose files were unlinked. */
   async #dropTake({ caller }: Request, container: Container): Promise<void> {
     if (!checkpoint.present(container)) throw new FsError('ENOENT', `there is no ${checkpoint.name}`);
-    const take = await this.#takes.seenBy(caller.pid, container);
+    const take = await this.#takes.seenBy(caller, container);
     if (take?.ready && (await this.#takes.files(take, caller.pid)).length > 0) {
       throw new FsError('ENOTEMPTY', `${checkpoint.name} has files`);
     }
@@ -269,7 +270,8 @@ export class CheckpointTree implements Filesystem {
   }
 
   #refuseArrival(container: Container): never {
-    const error = new FsError('EBUSY', 'Cannot restore here: it runs; remove it first, or give what arrives another name');
+    const why = `it is ${container.phase}; remove it first, or give what arrives another name`;
+    const error = new FsError('EBUSY', `Cannot restore here: ${why}`);
     recordRefusal(this.#machine, container, error);
     throw error;
   }

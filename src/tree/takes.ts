@@ -14,6 +14,7 @@ import { isAlive, readStat } from '../proc/process.ts';
 import { now, type Timespec } from '../time.ts';
 import { isArchiver } from './archivers.ts';
 import { slotOf, takeSlot } from './checkpoint-id.ts';
+import type { Request } from './filesystem.ts';
 import { serialOf, type NodeId } from './node-id.ts';
 
 /** Archivers that are at work at once; the images of a further one are refused with EBUSY. */
@@ -67,14 +68,15 @@ export class Takes {
   }
 
   /** What `.checkpoint` of the container is for this caller: what is held, an archiver's own, or an empty directory. */
-  async seenBy(caller: Pid, container: Container): Promise<Take | undefined> {
+  async seenBy({ pid, uid }: Request['caller'], container: Container): Promise<Take | undefined> {
     const held = this.#held.get(container.serial);
     if (held) return held;
-    if (caller === 0 || !(await isArchiver(caller)) || this.#isInside(caller, container)) return undefined;
-    const stat = readStat(this.#machine.files, caller);
+    if (pid === 0 || (uid !== 0 && uid !== container.uid)) return undefined;
+    if (!(await isArchiver(pid)) || this.#isInside(pid, container)) return undefined;
+    const stat = readStat(this.#machine.files, pid);
     if (!stat) return undefined;
-    const key = `${caller}:${stat.starttime}`;
-    const session = this.#sessions.get(key) ?? this.#open(key, caller, stat.starttime);
+    const key = `${pid}:${stat.starttime}`;
+    const session = this.#sessions.get(key) ?? this.#open(key, pid, stat.starttime);
     return session.takes.get(container.serial) ?? this.#announce(container, session);
   }
 

@@ -96,8 +96,16 @@ describe('images are refused, and nothing starts, where', () => {
     await tree.nsdir('run', '-d', 'web', '--', 'sleep', '1000');
     const { status } = await tree.sh(`cp -a ${saved}/.checkpoint web/`);
     expect(status).not.toBe(0);
-    expect(await tree.ok('cat web/.error')).toMatch(/^EBUSY: Cannot restore here: it runs/);
+    expect(await tree.ok('cat web/.error')).toMatch(/^EBUSY: Cannot restore here: it is running/);
     expect(await tree.ok('wc -l < web/.procs')).toBe('2');
+  });
+
+  it('the container ran before', async () => {
+    await tree.ok('mkdir web; echo running > web/.state; echo stopped > web/.state');
+    const { status, stderr } = await tree.sh(`tar cf - -C ${disk.dir} saved | tar xf - --strip-components=1 -C web`);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('Device or resource busy');
+    expect(await tree.ok('cat web/.error web/.state')).toMatch(/^EBUSY: Cannot restore here: it is stopped.*\nstopped$/);
   });
 });
 

@@ -66,12 +66,12 @@ describe('rewriteFiles of a timer', () => {
     imageOf(MAGIC, [
       Buffer.concat([
         small(1, 15),
-        bytesField(13, Buffer.concat([small(1, 3), small(7, 0), small(8, left), small(9, 0), small(10, interval)])),
+        bytesField(12, Buffer.concat([small(1, 3), small(7, 0), small(8, left), small(9, 0), small(10, interval)])),
       ]),
     ]);
   const left = (image: Buffer) => {
     const [message = Buffer.alloc(0)] = messagesOf(image).messages;
-    const entry = fieldsOf(message).find(({ number }) => number === 13)?.bytes ?? Buffer.alloc(0);
+    const entry = fieldsOf(message).find(({ number }) => number === 12)?.bytes ?? Buffer.alloc(0);
     return fieldsOf(entry).find(({ number }) => number === 8)?.value;
   };
 
