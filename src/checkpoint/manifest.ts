@@ -72,11 +72,13 @@ export function parseManifest(text: string): Manifest {
     if (typeof manifest[key] !== 'string' || /[\0\n]/.test(manifest[key])) throw wrong(`"${key}" is no line of text`);
   }
   if (!/^[0-9a-f]{16}$/.test(manifest.program)) throw wrong('"program" is no hash');
-  if (typeof manifest.nested !== 'boolean' || !Number.isSafeInteger(manifest.serial)) throw wrong('"nested" or "serial"');
+  if (typeof manifest.nested !== 'boolean' || !Number.isSafeInteger(manifest.serial))
+    throw wrong('"nested" or "serial"');
   checkList(manifest.kinds, 'kinds', (kind) => typeof kind === 'string' && isNamespaceKind(kind));
   checkList(manifest.mounts, 'mounts', isPath);
   checkList(manifest.images, 'images', isImage);
-  if (new Set(manifest.images.map(({ name }) => name)).size !== manifest.images.length) throw wrong('an image is twice');
+  if (new Set(manifest.images.map(({ name }) => name)).size !== manifest.images.length)
+    throw wrong('an image is twice');
   return manifest;
 }
 

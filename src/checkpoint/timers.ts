@@ -16,7 +16,8 @@ export interface TimerFields {
 export function rewound(message: Buffer, { value, interval }: TimerFields): Buffer {
   const fields = fieldsOf(message);
   const valueOf = (wanted: number) => fields.find(({ number }) => number === wanted)?.value ?? 0;
-  if (value.some((number) => valueOf(number) !== 0) || interval.every((number) => valueOf(number) === 0)) return message;
+  if (value.some((number) => valueOf(number) !== 0) || interval.every((number) => valueOf(number) === 0))
+    return message;
   const kept = fields.filter(({ number }) => !value.includes(number)).map(({ raw }) => raw);
   return Buffer.concat([...kept, ...value.map((number, index) => varintField(number, valueOf(interval[index] ?? 0)))]);
 }

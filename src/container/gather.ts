@@ -1,7 +1,14 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { IMAGES_LIMIT, isImageName, MANIFEST, MANIFEST_LIMIT_BYTES, parseManifest, type Manifest } from '../checkpoint/manifest.ts';
+import {
+  IMAGES_LIMIT,
+  isImageName,
+  MANIFEST,
+  MANIFEST_LIMIT_BYTES,
+  parseManifest,
+  type Manifest,
+} from '../checkpoint/manifest.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { checkpointsDir } from '../instance.ts';
 import type { Container } from './container.ts';
@@ -99,7 +106,8 @@ export class Gathering {
   async rename(from: string, to: string): Promise<void> {
     const part = this.#parts.get(from);
     if (!part) throw new FsError('ENOENT', `there is no ${from}`);
-    if (!isImageName(to) && to !== MANIFEST) throw new FsError('EINVAL', `${JSON.stringify(to)} is no name of an image`);
+    if (!isImageName(to) && to !== MANIFEST)
+      throw new FsError('EINVAL', `${JSON.stringify(to)} is no name of an image`);
     await told(`rename ${from}`, () => rename(path.join(this.place.images, from), path.join(this.place.images, to)));
     this.#parts.delete(from);
     this.#parts.set(to, part);

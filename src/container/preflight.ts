@@ -44,7 +44,8 @@ export async function preflight(machine: Machine, container: Container): Promise
     if (kinds.includes(kind)) continue;
     throw cannot(`it has no ${kind} namespace of its own; start it with one: the default is enough`);
   }
-  if (kinds.includes('user')) throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
+  if (kinds.includes('user'))
+    throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
   if (readlinkIfAllowed(files, `/proc/${init.pid}/exe`) !== PROGRAM_INSIDE) {
     throw cannot('its init was started by another version of nsdir; stop and start it first');
   }
@@ -62,7 +63,8 @@ export async function preflight(machine: Machine, container: Container): Promise
       ({ kind }) =>
         !(MAY_DIFFER.includes(kind) && kinds.includes(kind)) && its[kind] !== undefined && its[kind] !== own[kind],
     );
-    if (foreign) throw cannot(`${name} has a ${foreign.kind} namespace of its own; end it first, or make a container of it`);
+    if (foreign)
+      throw cannot(`${name} has a ${foreign.kind} namespace of its own; end it first, or make a container of it`);
     const why = obstacle(machine, pid, pid === init.pid);
     if (why !== undefined) throw cannot(`${name} ${why}`);
   }

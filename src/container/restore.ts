@@ -4,7 +4,14 @@ import { arch, release } from 'node:os';
 import path from 'node:path';
 import { cpuArguments, CPU_LOG, RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
-import { FILES_IMAGE, filesIn, machineMountsIn, remappedIn, REMAP_IMAGE, rewriteFiles } from '../checkpoint/files-image.ts';
+import {
+  FILES_IMAGE,
+  filesIn,
+  machineMountsIn,
+  remappedIn,
+  REMAP_IMAGE,
+  rewriteFiles,
+} from '../checkpoint/files-image.ts';
 import { verifyImages, type Manifest } from '../checkpoint/manifest.ts';
 import { CORE_IMAGE, rewindTask } from '../checkpoint/timers.ts';
 import { ownProcesses } from '../cgroup/cgroup.ts';
@@ -72,10 +79,15 @@ function refuse({ store }: Machine, container: Container, uid: number, what: str
 /** CRIU itself would find out only when it is too late to say why. */
 function checkMachine({ arch: itsArch, kernel, criu }: Manifest): void {
   if (itsArch !== arch()) throw new FsError('EIO', `it was saved on ${itsArch}, and this machine is ${arch()}`);
-  const [major = 0, minor = 0] = release().split('.').map((part) => Number.parseInt(part));
+  const [major = 0, minor = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part));
   const [itsMajor = 0, itsMinor = 0] = kernel.split('.').map((part) => Number.parseInt(part));
   if (itsMajor > major || (itsMajor === major && itsMinor > minor)) {
-    throw new FsError('EIO', `it was saved on Linux ${kernel} by CRIU ${criu}, and this is ${release()}, which is older`);
+    throw new FsError(
+      'EIO',
+      `it was saved on Linux ${kernel} by CRIU ${criu}, and this is ${release()}, which is older`,
+    );
   }
 }
 
@@ -84,7 +96,9 @@ async function checkCpu(criu: Criu, images: string, { work }: ImagePlace): Promi
   try {
     await runCriu({ criu, args, workDir: work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
   } catch (cause) {
-    throw new FsError('EIO', `this machine’s cpu is not like that it was saved on: ${(cause as Error).message}`, { cause });
+    throw new FsError('EIO', `this machine’s cpu is not like that it was saved on: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -97,7 +111,8 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const { name } of manifest.images) {
     const image = path.join(place.images, name);
-    if (CORE_IMAGE.test(name)) await writeFile(path.join(directory, name), rewindTask(await readFile(image)), { mode: 0o600 });
+    if (CORE_IMAGE.test(name))
+      await writeFile(path.join(directory, name), rewindTask(await readFile(image)), { mode: 0o600 });
     else if (name !== FILES_IMAGE) await link(image, path.join(directory, name));
   }
   if (!manifest.images.some(({ name }) => name === FILES_IMAGE)) throw new FsError('EIO', `there is no ${FILES_IMAGE}`);

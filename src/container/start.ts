@@ -127,7 +127,11 @@ function relativePath(container: Container, outer: Container | undefined): strin
 }
 
 /** The cgroup directories from the base down to the leaf, each with the controllers handed down where there are any. */
-export async function prepareCgroups(machine: Machine, container: Container, signal: AbortSignal | undefined): Promise<void> {
+export async function prepareCgroups(
+  machine: Machine,
+  container: Container,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { files, hierarchy } = machine;
   const directory = machine.cgroupOf(container);
   const leaf = ownLeaf(directory);

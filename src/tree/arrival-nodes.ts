@@ -89,14 +89,7 @@ export class ArrivalNodes {
   }
 
   /** Opens a name that means nothing, made if it is not there: who does not unpack does not see that it is. */
-  createIn(
-    request: Request,
-    haunting: Haunting,
-    parent: NodeId,
-    name: string,
-    mode: number,
-    handle: number,
-  ): Created {
+  createIn(request: Request, haunting: Haunting, parent: NodeId, name: string, mode: number, handle: number): Created {
     const known = haunting.named(parent, name);
     const entry = known
       ? fleetingEntry(ghostAttr(known))
@@ -184,7 +177,9 @@ export function isArriving(id: NodeId): boolean {
 
 /** A control entry's name, or what rsync calls it until it is whole. */
 export function isControlName(name: string): boolean {
-  return entryNamed(name, false) !== undefined || entryNamed(name.replace(/\.[A-Za-z0-9]{6}$/, ''), false) !== undefined;
+  return (
+    entryNamed(name, false) !== undefined || entryNamed(name.replace(/\.[A-Za-z0-9]{6}$/, ''), false) !== undefined
+  );
 }
 
 /** A control entry that is a symlink. */

@@ -130,7 +130,8 @@ export class Arrivals {
   async write(handle: number, data: Uint8Array, offset: number): Promise<void> {
     const writing = this.#writing.get(handle);
     const name = writing?.haunting.fileNames.get(writing.number);
-    if (!writing || name === undefined) throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
+    if (!writing || name === undefined)
+      throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
     await writing.haunting.gathering?.write(name, writing.handle, data, offset);
   }
 

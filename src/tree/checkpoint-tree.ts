@@ -94,8 +94,8 @@ export class CheckpointTree implements Filesystem {
     if (isArriving(id)) return await this.#arriving.setattr(id, changes);
     if (!isImages(id)) return await this.#inner.setattr(request, id, changes);
     const container = this.#container(id);
-    const isDirectory = slotOf(id) === 0 || indexOf(id) === 0;
-    if (changes.mtime !== NOW || !isDirectory) return await this.getattr(request, id);
+    const isFile = slotOf(id) !== 0 && indexOf(id) !== 0;
+    if (changes.mtime !== NOW || isFile) return await this.getattr(request, id);
     await this.#takes.hold(container, request.caller.pid);
     return controlAttr(container, checkpoint, 0);
   }
@@ -216,8 +216,8 @@ export class CheckpointTree implements Filesystem {
       .filter((row) => row.cookie > cookie);
   }
 
-  async statfs(request: Request, id: NodeId) {
-    return await this.#inner.statfs(request, id);
+  statfs(request: Request, id: NodeId) {
+    return this.#inner.statfs(request, id);
   }
 
   async poll(request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): Promise<number> {
@@ -231,8 +231,7 @@ export class CheckpointTree implements Filesystem {
 
   async #lookupWithin(request: Request, parent: NodeId, name: string): Promise<Entry> {
     if (name === CHECK && !isArriving(parent)) await this.#check(request, this.#container(parent));
-    const rows = await this.#list(request, parent);
-    const found = rows.find((row) => row.name === name);
+    const found = (await this.#list(request, parent)).find((row) => row.name === name);
     if (!found) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     return fleetingEntry(found.attr);
   }
@@ -270,8 +269,7 @@ export class CheckpointTree implements Filesystem {
   }
 
   #refuseArrival(container: Container): never {
-    const why = `it is ${container.phase}; remove it first, or give what arrives another name`;
-    const error = new FsError('EBUSY', `Cannot restore here: ${why}`);
+    const error = new FsError('EBUSY', `Cannot restore here: it is ${container.phase}; remove it first`);
     recordRefusal(this.#machine, container, error);
     throw error;
   }

@@ -25,8 +25,7 @@ export function withCheckpoints(
     return state === 'ghosts' || state === 'arriving';
   };
   /** Whether this caller sees nothing but an empty directory. */
-  const seesEmpty = (parent: NodeId, pid: Pid) =>
-    containerOf(parent)?.checkpoint === 'none' && !mayBeArchiver(fs, pid);
+  const seesEmpty = (parent: NodeId, pid: Pid) => containerOf(parent)?.checkpoint === 'none' && !mayBeArchiver(fs, pid);
   const isCheckpoint = (parent: NodeId, name: string) =>
     name === checkpoint.name && entryOf(parent) === DIRECTORY_ENTRY;
 
@@ -67,7 +66,6 @@ export function withCheckpoints(
     read: (request, id, handle, offset, size) =>
       isImages(id) ? DEFER : (inner.read?.(request, id, handle, offset, size) ?? DEFER),
     flush: (_request, id) => (isImages(id) ? DEFER : undefined),
-    release: (request, id, handle) =>
-      isImages(id) || !inner.release ? DEFER : inner.release(request, id, handle),
+    release: (request, id, handle) => (isImages(id) || !inner.release ? DEFER : inner.release(request, id, handle)),
   };
 }

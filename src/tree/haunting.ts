@@ -86,7 +86,8 @@ export class Haunting {
 
   make(parent: NodeId, name: string, mode: number, owner: { uid: number; gid: number }, target?: string): Ghost {
     if (this.named(parent, name)) throw new FsError('EEXIST', `${JSON.stringify(name)} is there already`);
-    if (this.#ghosts.size >= GHOSTS_LIMIT) throw new FsError('ENOSPC', `an archive has at most ${GHOSTS_LIMIT} such names`);
+    if (this.#ghosts.size >= GHOSTS_LIMIT)
+      throw new FsError('ENOSPC', `an archive has at most ${GHOSTS_LIMIT} such names`);
     const id = slotId(this.container.serial, GHOST_SLOT, this.#next++);
     const at = now();
     const size = target === undefined ? 0 : Buffer.byteLength(target);

@@ -175,9 +175,7 @@ export class Takes {
       const outer = session.takes.get(at.serial);
       if (outer && (outer === take || !outer.ready)) top = at;
     }
-    const taken = [...subtree(top)].map(
-      (node) => session.takes.get(node.serial) ?? this.#announce(node, session),
-    );
+    const taken = [...subtree(top)].map((node) => session.takes.get(node.serial) ?? this.#announce(node, session));
     const fresh = taken.filter((one) => one === take || !one.ready);
     const work = this.#save(top, fresh, caller);
     // Who asks for one of them waits for all.
@@ -188,10 +186,14 @@ export class Takes {
 
   async #save(top: Container, takes: readonly Take[], caller: Pid): Promise<void> {
     const machine = this.#machine;
-    const placeFor = (node: Container) =>
-      takes.find(({ container }) => container === node)?.dir ?? path.join(checkpointsDir(machine.instance, node.serial), 'twice');
+    // What this archiver has of a container already stays as it was.
+    const again = (node: Container) => path.join(checkpointsDir(machine.instance, node.serial), 'again');
+    const placeFor = (node: Container) => takes.find(({ container }) => container === node)?.dir ?? again(node);
     try {
       const saved = await checkpoint(machine, top, { caller, placeFor });
+      for (const node of subtree(top)) {
+        if (!takes.some(({ container }) => container === node)) await removeImages(again(node));
+      }
       for (const take of takes) {
         if (saved.includes(take.container.serial)) take.files = await filesIn(take.dir);
       }
@@ -251,7 +253,16 @@ export class Takes {
       }
       const dir = path.join(parent, name);
       const slot = Number(name.slice('held-'.length));
-      const take: Take = { container, slot, at: now(), dir, ready: undefined, files: [], gone: new Set(), session: undefined };
+      const take: Take = {
+        container,
+        slot,
+        at: now(),
+        dir,
+        ready: undefined,
+        files: [],
+        gone: new Set(),
+        session: undefined,
+      };
       take.ready = filesIn(dir).then((files) => {
         take.files = files;
       });

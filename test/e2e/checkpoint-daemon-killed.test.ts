@@ -59,4 +59,3 @@ it('leaves a container restored, or not there, if it died in the restore, and th
   }
   expect(await tree.ok(`md5sum ${disk.at('web.tar')}`)).toBe(sum);
 });
-

@@ -16,7 +16,9 @@ it('works without CRIU but for checkpoints, which say so', async () => {
     const { status, stderr } = await tree.sh(`tar cf ${disk.at('web.tar')} web`);
     expect(status).not.toBe(0);
     expect(stderr).toContain('Input/output error');
-    expect(await tree.ok('cat web/.error')).toMatch(/^EIO: Linux \S+ needs CRIU [\d.]+ or later.*run scripts\/setup-criu$/);
+    expect(await tree.ok('cat web/.error')).toMatch(
+      /^EIO: Linux \S+ needs CRIU [\d.]+ or later.*run scripts\/setup-criu$/,
+    );
     expect(await tree.ok('cat web/.state; ls -A web/.checkpoint; rm -rf web; ls')).toBe('running');
   } finally {
     delete process.env['NSDIR_CRIU'];

@@ -66,13 +66,18 @@ async function* compare({ scratch }: Bench, held: string, megabytes: number, rou
   } catch (error) {
     failure = reasonOf(error);
   }
-  const frozen = { ours: median(ours.frozen), theirs: median(criu.frozen), ratio: medianRatio(ours.frozen, criu.frozen) };
+  const frozen = {
+    ours: median(ours.frozen),
+    theirs: median(criu.frozen),
+    ratio: medianRatio(ours.frozen, criu.frozen),
+  };
   yield { what: `frozen, ${what}`, unit: 'ms', peer: 'plain criu', ...frozen, atMost: FROZEN_AT_MOST };
   const dump = { ours: median(ours.dump), theirs: median(criu.dump), ratio: medianRatio(ours.dump, criu.dump) };
   yield { what: `dump, ${what}`, unit: 'ms', peer: 'plain criu', ...dump, note: 'ours with hashes' };
   for (const kind of ['frozen', 'dump', 'restore'] as const) {
     const row = { what: `${kind}, ${what}`, unit: 'ms', peer: 'runc checkpoint', ours: median(ours[kind]) } as const;
-    if (failure === undefined) yield { ...row, theirs: median(runc[kind]), ratio: median(ours[kind]) / median(runc[kind]) };
+    if (failure === undefined)
+      yield { ...row, theirs: median(runc[kind]), ratio: median(ours[kind]) / median(runc[kind]) };
     else yield { ...row, failure };
   }
 }

@@ -33,7 +33,11 @@ export interface Machine {
   readonly runInit: () => Promise<{ readonly status: number | undefined; readonly stderr: string }>;
   readonly initPath: string;
   /** The CRIU that is used, and what it says it lacks; throws where there is none. */
-  readonly criu: () => Promise<{ readonly program: string; readonly version: string; readonly lacks: string | undefined }>;
+  readonly criu: () => Promise<{
+    readonly program: string;
+    readonly version: string;
+    readonly lacks: string | undefined;
+  }>;
   readonly mountsAt: (directory: string) => Promise<Mount[]>;
   /** What is wrong with a mounted file system, `undefined` if it answers. A mount is asked once. */
   readonly ailmentOf: (mount: Mount) => Promise<string | undefined>;

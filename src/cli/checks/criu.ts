@@ -8,7 +8,9 @@ export const criu: Check = {
     try {
       const { program, version, lacks } = await machine.criu();
       const found = `${version} at ${program}`;
-      return lacks === undefined ? good(found) : bad(found, `Cannot checkpoint: criu check: ${lacks}`, 'a newer kernel');
+      return lacks === undefined
+        ? good(found)
+        : bad(found, `Cannot checkpoint: criu check: ${lacks}`, 'a newer kernel');
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       return bad('none', `Cannot checkpoint: ${error.message}`, 'scripts/setup-criu, in the directory of the package');

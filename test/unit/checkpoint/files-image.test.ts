@@ -10,7 +10,11 @@ const text = (number: number, value: string) => bytesField(number, Buffer.from(v
 
 /** `file_entry` with a `reg_file_entry`: mount 4 (zigzag: 8), size 100, mode 0o644 & 0x7f. */
 const file = (name: string) =>
-  Buffer.concat([small(1, 1), small(2, 9), bytesField(3, Buffer.concat([small(1, 9), text(6, name), small(7, 8), small(8, 100), small(10, 36)]))]);
+  Buffer.concat([
+    small(1, 1),
+    small(2, 9),
+    bytesField(3, Buffer.concat([small(1, 9), text(6, name), small(7, 8), small(8, 100), small(10, 36)])),
+  ]);
 const pipe = Buffer.concat([small(1, 2), small(2, 10), bytesField(18, small(1, 10))]);
 const IMAGE = imageOf(MAGIC, [file('/var/log/a'), pipe, file('/etc/x')]);
 
@@ -53,7 +57,9 @@ describe('rewriteFiles', () => {
   });
 
   test('takes permissions away where they are to be ignored', () => {
-    const [message = Buffer.alloc(0)] = messagesOf(rewriteFiles(IMAGE, { ...nothing, ignoreMode: () => true })).messages;
+    const [message = Buffer.alloc(0)] = messagesOf(
+      rewriteFiles(IMAGE, { ...nothing, ignoreMode: () => true }),
+    ).messages;
     const reg = fieldsOf(message).find(({ number }) => number === 3)?.bytes ?? Buffer.alloc(0);
     expect(fieldsOf(reg).map(({ number }) => number)).toEqual([1, 6, 7, 8]);
   });
@@ -107,7 +113,14 @@ test('rewindTask winds up periodic timers of a task that had expired, and nothin
     imageOf(MAGIC, [
       Buffer.concat([
         small(1, 1),
-        bytesField(3, Buffer.concat([small(1, 1), text(6, 'sh'), bytesField(7, Buffer.concat([bytesField(1, real), bytesField(3, prof)]))])),
+        bytesField(
+          3,
+          Buffer.concat([
+            small(1, 1),
+            text(6, 'sh'),
+            bytesField(7, Buffer.concat([bytesField(1, real), bytesField(3, prof)])),
+          ]),
+        ),
       ]),
     ]);
   const off = itimer(0, 0);

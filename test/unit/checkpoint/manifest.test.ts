@@ -51,9 +51,12 @@ describe('parseManifest', () => {
     expect(() => parseManifest(text)).toThrow(expect.objectContaining({ errno: 'EINVAL' }));
   });
 
-  test.each(['', 'null', '7', '[]', '{', 'x'.repeat(MANIFEST_LIMIT_BYTES + 1)])('refuses what is no manifest', (text) => {
-    expect(() => parseManifest(text)).toThrow(expect.objectContaining({ errno: 'EINVAL' }));
-  });
+  test.each(['', 'null', '7', '[]', '{', 'x'.repeat(MANIFEST_LIMIT_BYTES + 1)])(
+    'refuses what is no manifest',
+    (text) => {
+      expect(() => parseManifest(text)).toThrow(expect.objectContaining({ errno: 'EINVAL' }));
+    },
+  );
 });
 
 test.each([

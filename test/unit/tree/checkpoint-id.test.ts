@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
 import type { Serial } from '../../../src/ids.ts';
-import { ARRIVAL_SLOT, CHECKPOINT_ENTRY, GHOST_SLOT, indexOf, slotId, slotOf, takeSlot } from '../../../src/tree/checkpoint-id.ts';
+import {
+  ARRIVAL_SLOT,
+  CHECKPOINT_ENTRY,
+  GHOST_SLOT,
+  indexOf,
+  slotId,
+  slotOf,
+  takeSlot,
+} from '../../../src/tree/checkpoint-id.ts';
 import { nodeId, serialOf } from '../../../src/tree/node-id.ts';
 
 const serial = (2 ** 29 - 1) as Serial;

@@ -17,7 +17,13 @@ function fast(is?: 'held' | 'ghosts' | 'arriving') {
   if (is !== 'arriving') registry.apply({ op: 'start', serial, init: { pid: 5 as Pid, startTime: 1 }, kinds: [], at });
   if (is) registry.apply({ op: 'checkpoint', serial, is });
   const hidden: number[] = [];
-  const inner = { lookup: () => INNER, unlink: () => INNER, rmdir: () => INNER, open: () => INNER, readdir: () => INNER };
+  const inner = {
+    lookup: () => INNER,
+    unlink: () => INNER,
+    rmdir: () => INNER,
+    open: () => INNER,
+    readdir: () => INNER,
+  };
   const tree = withCheckpoints(inner, { view: new View(registry), onHidden: (_, bits) => void hidden.push(bits) });
   return { tree, web, hidden, directory: directoryId(serial), images: nodeId(serial, 14) };
 }
