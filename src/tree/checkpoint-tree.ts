@@ -2,12 +2,11 @@ import { checkCheckpoint } from '../container/checkpoint.ts';
 import type { Container } from '../container/container.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
-import { hide } from '../container/registry.ts';
 import { FsError } from '../errno.ts';
 import { ArrivalNodes, isArriving, isControlName, isLinkName } from './arrival-nodes.ts';
 import { Arrivals } from './arrivals.ts';
 import { fleetingEntry } from './checkpoint-attr.ts';
-import { CHECKPOINT_ENTRY, indexOf, isImages, slotOf } from './checkpoint-id.ts';
+import { indexOf, isImages, slotOf } from './checkpoint-id.ts';
 import { checkpoint } from './control/checkpoint.ts';
 import {
   NOW,
@@ -254,7 +253,6 @@ export class CheckpointTree implements Filesystem {
       throw new FsError('ENOTEMPTY', `${checkpoint.name} has files`);
     }
     if (take) this.#takes.drop(take);
-    hide(container, 1 << CHECKPOINT_ENTRY, Date.now());
   }
 
   /** The archive to which a name in a container's own directory belongs, if it does; `certain`: it does, whoever makes it. */

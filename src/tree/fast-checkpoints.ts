@@ -1,5 +1,4 @@
 import * as fs from 'node:fs';
-import { hide } from '../container/registry.ts';
 import type { Pid } from '../ids.ts';
 import { mayBeArchiver } from './archivers.ts';
 import { CHECKPOINT_ENTRY, isImages } from './checkpoint-id.ts';
@@ -15,7 +14,7 @@ import { controlAttr } from './view.ts';
  */
 export function withCheckpoints(
   inner: FastFilesystem,
-  { view, onHidden }: Pick<FastTreeOptions, 'view' | 'onHidden'>,
+  { view }: Pick<FastTreeOptions, 'view'>,
 ): FastFilesystem {
   const containerOf = (id: NodeId) => view.registry.get(serialOf(id));
   /** Names of an archive may be there, for some. */
@@ -57,9 +56,6 @@ export function withCheckpoints(
       if (!isCheckpoint(parent, name)) return inner.rmdir(request, parent, name);
       const container = containerOf(parent);
       if (!container || !seesEmpty(parent, request.caller.pid) || !view.resolves(container, checkpoint)) return DEFER;
-      const at = Date.now();
-      onHidden(container.serial, 1 << CHECKPOINT_ENTRY, at);
-      hide(container, 1 << CHECKPOINT_ENTRY, at);
       return undefined;
     },
     open: (request, id, flags) => (isImages(id) ? DEFER : (inner.open?.(request, id, flags) ?? DEFER)),

@@ -2,7 +2,7 @@ import { hasOnlyLateChildren, hiddenNow, type Registry } from '../container/regi
 import type { Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
 import { NAME_MAX_BYTES, ROOT_SERIAL } from '../ids.ts';
-import { checkpoint } from './control/checkpoint.ts';
+import { checkpoint, isKept } from './control/checkpoint.ts';
 import type { ControlEntry } from './control/entry.ts';
 import { entriesOf, entryNamed, entryNumbered, NS_DIRECTORY } from './control/table.ts';
 import { S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
@@ -102,12 +102,15 @@ export class View {
     }
   }
 
-  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong. */
+  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong, and an empty `.checkpoint`. */
   isEmpty(container: Container): boolean {
     if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
     return !entriesOf(false).some(
       (control) =>
-        control.report !== 'error' && control.listed?.(container) !== false && this.resolves(container, control),
+        control.report !== 'error' &&
+        (control !== checkpoint || isKept(container)) &&
+        control.listed?.(container) !== false &&
+        this.resolves(container, control),
     );
   }
 

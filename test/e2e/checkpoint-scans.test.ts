@@ -58,6 +58,9 @@ it('takes one at a touch, which all see until it is removed, though the containe
   expect(await tree.ok('ls web/.checkpoint 2>&1 || :')).not.toContain('manifest.json');
   await expect.poll(begun).toBe(0);
   expect(await tree.ok('cat web/.state')).toBe('running');
+  // And again, at once.
+  await tree.ok(`touch web/.checkpoint && rm -r web/.checkpoint && tar cf ${disk.at('again.tar')} web`);
+  expect(await tree.ok(`tar tf ${disk.at('again.tar')}`)).toContain('web/.checkpoint/manifest.json');
 });
 
 it('shows images to nobody but root', async () => {

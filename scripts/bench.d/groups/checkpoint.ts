@@ -171,8 +171,10 @@ async function timeOf(command: () => Promise<string>): Promise<number> {
 }
 
 async function appears(file: string): Promise<void> {
-  for (const end = performance.now() + BEGIN_LIMIT_MS; performance.now() < end; await sleep(LOOK_MS)) {
+  const end = performance.now() + BEGIN_LIMIT_MS;
+  while (performance.now() < end) {
     if (existsSync(file)) return;
+    await sleep(LOOK_MS);
   }
   throw new Error(`${file} did not appear`);
 }

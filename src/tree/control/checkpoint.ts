@@ -1,4 +1,4 @@
-import { isLive } from '../../container/container.ts';
+import { isLive, type Container } from '../../container/container.ts';
 import { ROOT_SERIAL } from '../../ids.ts';
 import { CHECKPOINT_ENTRY } from '../checkpoint-id.ts';
 import { S_IFDIR } from '../filesystem.ts';
@@ -10,7 +10,11 @@ export const checkpoint: ControlEntry = {
   name: '.checkpoint',
   mode: () => S_IFDIR | 0o700,
   present: (container) =>
-    container.serial !== ROOT_SERIAL &&
-    (isLive(container) || container.checkpoint === 'held' || container.checkpoint === 'arriving'),
+    container.serial !== ROOT_SERIAL && (isLive(container) || isKept(container)),
   fleeting: true,
 };
+
+/** There are images for everybody to see. Else rmdir of it succeeds, and it is there all the same. */
+export function isKept({ checkpoint: state }: Container): boolean {
+  return state === 'held' || state === 'arriving';
+}
