@@ -12,10 +12,7 @@ import { controlAttr } from './view.ts';
  * The part of `CheckpointTree` that is answered without waiting: an empty `.checkpoint`, for those who are no archivers.
  * All about images is left to the main thread.
  */
-export function withCheckpoints(
-  inner: FastFilesystem,
-  { view }: Pick<FastTreeOptions, 'view'>,
-): FastFilesystem {
+export function withCheckpoints(inner: FastFilesystem, { view }: Pick<FastTreeOptions, 'view'>): FastFilesystem {
   const containerOf = (id: NodeId) => view.registry.get(serialOf(id));
   /** Names of an archive may be there, for some. */
   const isHaunted = (parent: NodeId, name: string) => {

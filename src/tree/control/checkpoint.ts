@@ -9,8 +9,7 @@ export const checkpoint: ControlEntry = {
   entry: CHECKPOINT_ENTRY,
   name: '.checkpoint',
   mode: () => S_IFDIR | 0o700,
-  present: (container) =>
-    container.serial !== ROOT_SERIAL && (isLive(container) || isKept(container)),
+  present: (container) => container.serial !== ROOT_SERIAL && (isLive(container) || isKept(container)),
   fleeting: true,
 };
 
