@@ -90,7 +90,9 @@ export class View {
     // Who unlinks a container's entries is about to remove it: the links of `.ns` need not be unlinked one by one.
     if (withinNs && container.hidden !== 0 && hiddenNow(container, Date.now()) !== 0) return;
     // First, so that who archives a tree looks at it before it goes down into the children: they are saved together.
-    if (!withinNs && cookie < CHECKPOINT_COOKIE && this.resolves(container, checkpoint)) {
+    // Who unlinks entries is about to remove all, and may look whether anything is left.
+    const isShown = isKept(container) || hiddenNow(container, Date.now()) === 0;
+    if (!withinNs && cookie < CHECKPOINT_COOKIE && isShown && this.resolves(container, checkpoint)) {
       yield { name: checkpoint.name, cookie: CHECKPOINT_COOKIE, entry: controlListing(container, checkpoint) };
     }
     if (!withinNs) yield* this.#children(container, cookie);

@@ -58,6 +58,8 @@ async function* compare({ scratch }: Bench, held: string, megabytes: number, rou
     await measureFrozen(report, ours, () => run('touch', [`${tree.dir}/web/.checkpoint`], LIMIT_MS));
     await run('rm', ['-r', `${tree.dir}/web/.checkpoint`], LIMIT_MS);
     await measureFrozen(report, criu, () => plainDump(tree, scratch));
+    // What is still to be written to disk would be in the way of the next one.
+    rmSync(path.join(scratch, 'plain'), { recursive: true });
   }
   for (let round = 0; round < rounds; round += 1) ours.restore.push(await restoreOurs(tree, scratch));
   let failure: string | undefined;
