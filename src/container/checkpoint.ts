@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cpuArguments, CPU_LOG, dumpArguments, DUMP_LOG, PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
 import { describeImages, encodeManifest, MANIFEST } from '../checkpoint/manifest.ts';
+import { processes } from '../cgroup/cgroup.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
@@ -12,6 +14,7 @@ import { readIfThere } from '../files.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { parseMountinfo } from '../mountinfo.ts';
+import { readStat } from '../proc/process.ts';
 import { contains, frozenBy, isLive, pathOf, subtree, type Container } from './container.ts';
 import { makeImagePlace, type ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
@@ -102,7 +105,7 @@ async function whileFrozen(
   store.requireRoom(2 * nodes.length);
   note(true);
   try {
-    await freeze(files, machine.cgroupOf(top));
+    await freezeAtGoodMoment(machine, top, asked.length > 0);
     try {
       for (const directory of directories) writeKnob(files, ownLeaf(directory), 'cgroup.freeze', '1');
       for (const directory of directories) writeKnob(files, directory, 'cgroup.freeze', '0');
@@ -119,6 +122,36 @@ async function whileFrozen(
     }
   }
 }
+
+/**
+ * A process that waits for a child it has just made to execute something (vfork(2)) cannot be got hold of while that child
+ * stands still: then they all go on for a moment. EBUSY if there is always one.
+ */
+async function freezeAtGoodMoment(machine: Machine, top: Container, isFrozen: boolean): Promise<void> {
+  const { files } = machine;
+  const directory = machine.cgroupOf(top);
+  for (let attempt = 1; ; attempt++) {
+    await freeze(files, directory);
+    const waiting = (await processes(files, directory)).find((pid) => readStat(files, pid)?.state === UNINTERRUPTIBLE);
+    if (waiting === undefined) return;
+    if (!isFrozen) await thaw(files, directory);
+    if (isFrozen || attempt === MOMENTS_LIMIT) {
+      const comm = readIfThere(files, `/proc/${waiting}/comm`)?.trim() ?? '?';
+      throw new FsError(
+        'EBUSY',
+        `Cannot checkpoint "${pathOf(top)}": process ${waiting} (${comm}) waits for a child that is about to execute ` +
+          `something; ${isFrozen ? 'thaw it, and ' : ''}try again`,
+      );
+    }
+    await delay(attempt);
+  }
+}
+
+/** State of a process that no signal reaches (proc_pid_stat(5)); one that is frozen is in `S`. */
+const UNINTERRUPTIBLE = 'D';
+
+/** How often another moment is looked for; each wait is a millisecond longer than the one before. */
+const MOMENTS_LIMIT = 50;
 
 function logged({ log }: Machine): (cause: unknown) => void {
   return (cause) => {
