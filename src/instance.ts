@@ -65,3 +65,8 @@ export function stateFiles(instance: Instance, serial: number) {
     initSocket: path.join(instance.stateDir, `${serial}.sock`),
   } as const;
 }
+
+/** Directory of a container's checkpoints and of what arrives of one; made when there is something to keep. */
+export function checkpointsDir(instance: Instance, serial: number): string {
+  return path.join(instance.stateDir, `${serial}.checkpoints`);
+}

@@ -7,7 +7,7 @@ import {
   type Opened,
   type Statfs,
 } from '../../src/tree/filesystem.ts';
-import { FOPEN_DIRECT_IO, FOPEN_NOFLUSH } from './abi.ts';
+import { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH } from './abi.ts';
 import type { Writer } from './cursor.ts';
 
 /** How long the kernel may keep what is invalidated by notification: for ever, near enough. */
@@ -38,9 +38,10 @@ export function encodeEntry(writer: Writer, { attr, cacheable, fleeting }: Entry
 }
 
 /** `fuse_open_out`. Direct: a text is what the open found, whatever size the kernel remembers. */
-export function encodeOpened(writer: Writer, { handle, noFlush }: Opened): void {
+export function encodeOpened(writer: Writer, { handle, noFlush, immutable }: Opened): void {
+  const caching = immutable ? FOPEN_KEEP_CACHE : FOPEN_DIRECT_IO;
   writer.u64(handle);
-  writer.u32(noFlush ? FOPEN_DIRECT_IO | FOPEN_NOFLUSH : FOPEN_DIRECT_IO);
+  writer.u32(noFlush ? caching | FOPEN_NOFLUSH : caching);
   writer.u32(0);
 }
 

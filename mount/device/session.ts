@@ -10,6 +10,7 @@ import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
 import { directoryId, serialOf, type NodeId } from '../../src/tree/node-id.ts';
+import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
@@ -50,7 +51,7 @@ export class DeviceSession {
   /** Fulfilled when the device is gone. Rejected when the serving thread failed: another daemon may do better. */
   readonly ended: Promise<void>;
   readonly #machine: Machine;
-  readonly #tree: Tree;
+  readonly #tree: CheckpointTree;
   readonly #notifier: Notifier;
   readonly #pollers: Pollers;
   readonly #replier: Replier;
@@ -73,7 +74,8 @@ export class DeviceSession {
     this.#pollers = new Pollers(files.pollers, (wake) => {
       this.#notifier.push(`poll ${wake}`, notifyPoll(wake));
     });
-    this.#tree = new Tree(machine, this.#listener(), incarnation * HANDLES_PER_DAEMON + 2);
+    const firstHandle = incarnation * HANDLES_PER_DAEMON + 2;
+    this.#tree = new CheckpointTree(new Tree(machine, this.#listener(), firstHandle), machine, firstHandle);
     this.#replier = new Replier({ io, fd, writer: new Writer(), traceFd, onBug });
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -264,6 +266,7 @@ const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
   'want',
   'attr',
   'reveal',
+  'checkpoint',
 ]);
 
 /** Operations that change something: a line each in the log. */

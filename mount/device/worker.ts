@@ -5,7 +5,8 @@ import { chainOf } from '../../src/container/container.ts';
 import { hide, Registry } from '../../src/container/registry.ts';
 import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
-import { fastTree } from '../../src/tree/fast-tree.ts';
+import { withCheckpoints } from '../../src/tree/fast-checkpoints.ts';
+import { fastTree, type FastTreeOptions } from '../../src/tree/fast-tree.ts';
 import { DEFER } from '../../src/tree/filesystem.ts';
 import { View } from '../../src/tree/view.ts';
 import { REQUEST_BUFFER_BYTES } from './abi.ts';
@@ -34,7 +35,7 @@ const tombstones = new TombstoneFile(data.tombstoneFile);
 let untold: Tombstone | undefined;
 let told: Serial | undefined;
 
-const tree = fastTree({
+const treeOptions: FastTreeOptions = {
   view: new View(registry),
   places: {
     cgroupOf: (container) =>
@@ -48,7 +49,8 @@ const tree = fastTree({
     tombstones.append({ serial, bits, atMs });
     tellHidden({ serial, bits, atMs });
   },
-});
+};
+const tree = withCheckpoints(fastTree(treeOptions), treeOptions);
 
 const requestBuffer = Buffer.alloc(REQUEST_BUFFER_BYTES);
 const reader = new Reader(requestBuffer);

@@ -7,7 +7,7 @@ import { instanceFor, runFiles } from '../../src/instance.ts';
 import { run } from './command.ts';
 
 /** The built command line, which is what users run. */
-const NSDIR = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+export const NSDIR = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 const MOUNT_LIMIT_MS = 30_000;
 const UMOUNT_LIMIT_MS = 120_000;
 const RESTART_MS = 2_000;

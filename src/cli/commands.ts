@@ -40,6 +40,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   {
+    name: 'checkpoint',
+    summary: 'save a container with its processes in a file',
+    load: async () => (await import('./commands/checkpoint.ts')).checkpoint,
+  },
+  {
+    name: 'restore',
+    summary: 'make a container run on from such a file',
+    load: async () => (await import('./commands/restore.ts')).restore,
+  },
+  {
     name: 'doctor',
     summary: 'say what this machine has, lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.ts')).doctor,

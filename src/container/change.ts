@@ -1,7 +1,7 @@
 import type { Pid, Serial } from '../ids.ts';
 import type { NamespaceKind } from '../namespaces.ts';
 import type { Timespec } from '../time.ts';
-import type { Phase, PinnedProcess } from './container.ts';
+import type { CheckpointState, Phase, PinnedProcess } from './container.ts';
 import type { EnteredBy } from './entered.ts';
 
 /**
@@ -52,6 +52,7 @@ export type Change =
       readonly at: Timespec;
     }
   | { readonly op: 'phase'; readonly serial: Serial; readonly phase: Phase; readonly at: Timespec }
+  | { readonly op: 'checkpoint'; readonly serial: Serial; readonly is: CheckpointState }
   /** The init is gone; `status` is absent where nobody saw how. */
   | { readonly op: 'exit'; readonly serial: Serial; readonly status?: number; readonly at: Timespec }
   | { readonly op: 'clear'; readonly serial: Serial; readonly what: 'exit' | 'error' }

@@ -11,6 +11,13 @@ export type { PinnedProcess } from '../proc/pinned.ts';
  */
 export type Phase = 'declared' | 'running' | 'frozen' | 'stopped' | 'removing';
 
+/**
+ * What there is in its `.checkpoint` for everybody, and what names are there besides: `held`: a checkpoint that was asked
+ * for; `arriving`: the images of an archive that is being unpacked; `ghosts`: names of an archive that mean nothing, but
+ * are there for who unpacks it.
+ */
+export type CheckpointState = 'none' | 'held' | 'ghosts' | 'arriving';
+
 /** A container as the registry keeps it. Only `Registry.apply` changes one. */
 export interface Container {
   readonly serial: Serial;
@@ -31,6 +38,7 @@ export interface Container {
   inside: boolean;
   /** Its cgroup is being moved: what stands still there was not frozen by anybody's wish. */
   moving: boolean;
+  checkpoint: CheckpointState;
   /** When phase, init or exit status last changed: the time that control entries show. */
   changed: Timespec;
   init: PinnedProcess | undefined;

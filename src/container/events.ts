@@ -6,7 +6,17 @@ import { chainOf, type Container } from './container.ts';
 
 /** What `.events` can say (docs/semantics.md). */
 export type EventName =
-  'created' | 'started' | 'entered' | 'renamed' | 'frozen' | 'thawed' | 'signalled' | 'exited' | 'killed' | 'removed';
+  | 'created'
+  | 'started'
+  | 'restored'
+  | 'entered'
+  | 'renamed'
+  | 'frozen'
+  | 'thawed'
+  | 'signalled'
+  | 'exited'
+  | 'killed'
+  | 'removed';
 
 /** Events kept, of all containers together; older ones are forgotten. */
 export const EVENTS_LIMIT = 4096;

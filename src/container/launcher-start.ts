@@ -48,6 +48,36 @@ export function startWords(id: number, spec: StartSpec): string[] {
   ];
 }
 
+/** What a container is made anew with from images (src/init/restores.c). Paths are absolute and those of the daemon. */
+export interface RestoreSpec extends Pick<
+  StartSpec,
+  'serial' | 'cgroupDir' | 'hostname' | 'parentInit' | 'parentStartTime' | 'mountPoint' | 'inode'
+> {
+  /** Its own directory below the mount point. */
+  readonly path: string;
+  /** An existing directory, for what criu says. */
+  readonly workDir: string;
+  /** Criu's whole command line; no word has a newline. */
+  readonly command: readonly string[];
+}
+
+/** The words of the request `restore`. */
+export function restoreWords(id: number, spec: RestoreSpec): string[] {
+  return [
+    'restore',
+    String(id),
+    String(spec.serial),
+    spec.cgroupDir,
+    String(spec.parentInit),
+    String(spec.parentStartTime ?? 0),
+    spec.mountPoint,
+    spec.path,
+    String(spec.inode),
+    spec.workDir,
+    spec.command.join('\n'),
+  ];
+}
+
 /** A start the launcher has not answered yet. */
 export class PendingStart {
   readonly #name: string;
@@ -59,13 +89,18 @@ export class PendingStart {
   #givenUp: { readonly errno: Errno; readonly why: string } | undefined;
 
   /** `cancel` asks the launcher to kill what there is; the start then ends as the launcher says. */
-  constructor({ hostname, serial }: StartSpec, cancel: () => void, signal: AbortSignal | undefined) {
+  constructor(
+    { hostname, serial }: Pick<StartSpec, 'hostname' | 'serial'>,
+    cancel: () => void,
+    signal: AbortSignal | undefined,
+    limitMs: number = START_LIMIT_MS,
+  ) {
     this.#name = hostname;
     this.serial = serial;
     this.#cancel = cancel;
     this.#timer = setTimeout(() => {
-      this.#giveUp('ETIMEDOUT', `it took more than ${START_LIMIT_MS} ms`);
-    }, START_LIMIT_MS);
+      this.#giveUp('ETIMEDOUT', `it took more than ${limitMs} ms`);
+    }, limitMs);
     let settle: (outcome: PinnedProcess | FsError) => void = () => undefined;
     this.result = new Promise((resolve, reject) => {
       settle = (outcome) => {

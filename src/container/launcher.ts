@@ -5,9 +5,9 @@ import { pid as checkedPid, serial as checkedSerial, type Pid, type Serial } fro
 import type { Log } from '../log.ts';
 import type { PinnedProcess } from './container.ts';
 import { connectLauncher, LauncherLink, spawnLauncher, type LauncherPlace } from './launcher-link.ts';
-import { PendingStart, startWords, type StartSpec } from './launcher-start.ts';
+import { PendingStart, restoreWords, startWords, type RestoreSpec, type StartSpec } from './launcher-start.ts';
 
-export type { StartSpec } from './launcher-start.ts';
+export type { RestoreSpec, StartSpec } from './launcher-start.ts';
 
 /** Number of the protocol (`PROTOCOL`, src/init/nsdir-init.h). */
 const PROTOCOL = '1';
@@ -73,18 +73,34 @@ export class Launcher {
    * was aborted, EIO if the launcher was lost. A failed start leaves no process.
    */
   async start(spec: StartSpec, signal?: AbortSignal): Promise<PinnedProcess> {
+    return await this.#ask(spec, (id) => startWords(id, spec), { signal });
+  }
+
+  /**
+   * Has criu make a container's init from images, and waits until it runs. `cancel` ends criu and what it made; it is called
+   * after `limitMs`. Throws as `start`; what criu said is in the work directory.
+   */
+  async restore(spec: RestoreSpec, limitMs: number, cancel: () => void): Promise<PinnedProcess> {
+    return await this.#ask(spec, (id) => restoreWords(id, spec), { limitMs, cancel });
+  }
+
+  async #ask(
+    spec: Pick<StartSpec, 'hostname' | 'serial'>,
+    words: (id: number) => string[],
+    { signal, limitMs, cancel }: { signal?: AbortSignal | undefined; limitMs?: number; cancel?: () => void },
+  ): Promise<PinnedProcess> {
     const link = await this.#link.catch(() => this.#reconnect());
     if (this.#over !== 'no') throw new FsError('EIO', `Cannot start "${spec.hostname}": the launcher was given up`);
     if (signal?.aborted) throw new FsError('EINTR', `Cannot start "${spec.hostname}": interrupted`);
     const id = this.#nextId++;
-    const words = startWords(id, spec);
-    const cancel = () => {
+    const sent = words(id);
+    const cancelStart = () => {
       link.send('cancel', String(id));
     };
-    const pending = new PendingStart(spec, cancel, signal);
+    const pending = new PendingStart(spec, cancel ?? cancelStart, signal, limitMs);
     this.#pending.set(id, pending);
     try {
-      link.send(...words);
+      link.send(...sent);
       return await pending.result;
     } finally {
       this.#pending.delete(id);

@@ -18,7 +18,7 @@ export interface Machine {
   readonly store: Store;
   readonly events: Events;
   readonly locks: Locks;
-  readonly launcher: Pick<Launcher, 'start' | 'inits'>;
+  readonly launcher: Pick<Launcher, 'start' | 'restore' | 'inits'>;
   readonly kernel: Kernel;
   readonly tracer: Tracer;
   readonly files: FileAccess;

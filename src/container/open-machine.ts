@@ -18,6 +18,7 @@ import { Events } from './events.ts';
 import { Launcher } from './launcher.ts';
 import { initExited, watchUntilEmpty } from './life.ts';
 import { Locks } from './locks.ts';
+import { installProgram } from './program.ts';
 import { tellMissed } from './missed-event.ts';
 import type { Machine } from './machine.ts';
 import { Store } from './store.ts';
@@ -40,6 +41,7 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
   for (const directory of [instance.runDir, instance.stateDir]) {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
+  installProgram(instance.stateDir, initBinary);
   const hierarchy = findHierarchy(fs);
   const cgroupBase = path.join(hierarchy.mountPoint, instance.cgroupName);
   const basePath = pathInHierarchy(hierarchy, cgroupBase);

@@ -1,6 +1,7 @@
 import { isPopulated, ownProcesses, subtree as cgroupsBelow } from '../cgroup/cgroup.ts';
 import { freeze, isAskedToFreeze, thaw } from '../cgroup/freeze.ts';
 import { kill } from '../cgroup/kill.ts';
+import { tryWriteKnob } from '../cgroup/knob.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { moveProcesses } from '../cgroup/relocate.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
@@ -9,7 +10,7 @@ import { waitUntil } from '../cgroup/wait.ts';
 import { readIfThere, type FileAccess } from '../files.ts';
 import { serial as checkedSerial, type Pid, type Serial } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
-import { isAlive, namespacesOf, readStat } from '../proc/process.ts';
+import { isAlive, namespacesOf, readStat, readStatus } from '../proc/process.ts';
 import { now } from '../time.ts';
 import { chainOf, isLive, subtree, type Container, type PinnedProcess } from './container.ts';
 import { destroyCgroup, finishRemoval } from './destroy.ts';
@@ -20,6 +21,9 @@ import type { Machine } from './machine.ts';
 const LEFTOVER_WAIT_MS = 2_000;
 
 const EXIT_NEWS_MS = 500;
+
+/** How long the start of a daemon waits for a criu that still has hold of a container. */
+const DUMP_END_MS = 20_000;
 
 /** Name of an init's program (proc_pid_comm(5)). */
 const INIT_COMM = 'nsdir-init';
@@ -115,11 +119,18 @@ async function mergeInto({ files }: Machine, source: string, target: string): Pr
 async function finishMove(machine: Machine, container: Container): Promise<void> {
   const { files, store } = machine;
   const directory = machine.cgroupOf(container);
+  // A checkpoint holds the processes one by one; criu lets go of them by itself.
+  await waitUntil(() => !isTraced(machine, container), DUMP_END_MS);
+  tryWriteKnob(files, ownLeaf(directory), 'cgroup.freeze', '0');
   if (files.existsSync(directory)) {
     if (container.phase === 'frozen') await freeze(files, directory);
     else await thaw(files, directory);
   }
   store.commit([{ op: 'moving', serial: container.serial, moving: false }]);
+}
+
+function isTraced({ files }: Machine, { init }: Container): boolean {
+  return init !== undefined && (readStatus(files, init.pid)?.tracerPid ?? 0) !== 0;
 }
 
 /** A container whose making was torn off the journal's end lives on under a name that says so. */

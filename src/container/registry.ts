@@ -104,6 +104,9 @@ export class Registry {
       case 'moving':
         container.moving = change.moving;
         return;
+      case 'checkpoint':
+        container.checkpoint = change.is;
+        return;
       case 'want':
         container.kinds = change.kinds;
         return;
@@ -260,6 +263,7 @@ function fresh(
     phase: 'declared',
     inside: false,
     moving: false,
+    checkpoint: 'none',
     changed: at,
     init: undefined,
     kinds: undefined,
@@ -279,6 +283,7 @@ function* describe(container: Container): Generator<Change> {
   else if (kinds) yield { op: 'want', serial, kinds };
   if (phase !== 'declared') yield { op: 'phase', serial, phase, at };
   if (container.moving) yield { op: 'moving', serial, moving: true };
+  if (container.checkpoint !== 'none') yield { op: 'checkpoint', serial, is: container.checkpoint };
   if (container.exit !== undefined) yield { op: 'exit', serial, status: container.exit, at };
   if (container.error !== undefined) yield { op: 'error', serial, text: container.error, at };
 }

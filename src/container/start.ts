@@ -114,7 +114,7 @@ async function startLocked(
 }
 
 /** The nearest container above that has an init: the new one nests in its namespaces. */
-function nearestRunning(container: Container): Container | undefined {
+export function nearestRunning(container: Container): Container | undefined {
   return chainOf(container)
     .slice(0, -1)
     .reverse()
@@ -127,7 +127,11 @@ function relativePath(container: Container, outer: Container | undefined): strin
 }
 
 /** The cgroup directories from the base down to the leaf, each with the controllers handed down where there are any. */
-async function prepareCgroups(machine: Machine, container: Container, signal: AbortSignal | undefined): Promise<void> {
+export async function prepareCgroups(
+  machine: Machine,
+  container: Container,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { files, hierarchy } = machine;
   const directory = machine.cgroupOf(container);
   const leaf = ownLeaf(directory);
@@ -158,7 +162,7 @@ function createUnlessThere({ files }: Machine, directory: string): void {
 }
 
 /** Removes what `prepareCgroups` made, also for containers above that do not run. */
-async function discardCgroups(machine: Machine, container: Container): Promise<void> {
+export async function discardCgroups(machine: Machine, container: Container): Promise<void> {
   const { files, log } = machine;
   const directory = ownLeaf(machine.cgroupOf(container));
   try {

@@ -122,7 +122,7 @@ static const char *prepare(const struct spec *spec, int cgroup, int parent, int 
 		return failed;
 	if (chdir("/"))
 		return "enter /";
-	if ((failed = open_stdio()) || (failed = listen_for_commands(spec->socket, commands)))
+	if ((failed = open_stdio()) || (failed = listen_for_commands(commands_socket(spec), commands)))
 		return failed;
 	if (!(spec->flags & CLONE_NEWPID)) /* else orphans come to it by themselves */
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -142,6 +142,8 @@ _Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int p
 	if (spec->flags & CLONE_NEWUSER && recv(channel, &go, 1, 0) != 1)
 		_exit(1);
 	failed = prepare(spec, cgroup, parent, channel, &commands);
+	if (!failed && become_program(spec, commands, channel))
+		failed = "run its program";
 	report(channel, failed ? errno : REPORT_READY, failed ? failed : "");
 	close(channel);
 	if (failed)

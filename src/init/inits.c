@@ -43,11 +43,15 @@ static void tell_exited(int index)
 	link_send("exited\n%" PRIu64 "\n%d\n%d\n", exited[index].serial, exited[index].pid, exited[index].status);
 }
 
-void init_began(uint64_t serial, pid_t pid, uint64_t start_time)
+void init_began(uint64_t id, uint64_t serial, pid_t pid, uint64_t start_time, bool asked_here)
 {
 	running[running_count].serial = serial;
 	running[running_count].start_time = start_time;
 	running[running_count++].pid = pid;
+	if (asked_here)
+		link_send("started\n%" PRIu64 "\n%d\n%" PRIu64 "\n", id, pid, start_time);
+	else
+		tell_running(running_count - 1);
 }
 
 static void note_exit(uint64_t serial, pid_t pid, int status)

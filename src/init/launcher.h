@@ -23,11 +23,15 @@ void starts_take_reports(const struct pollfd *polled, int count);
 void starts_hear_dying(pid_t pid);
 void starts_note_reaped(pid_t pid);
 
+/* launcher.c: whether one more container may run. */
+bool has_room(void);
+
 /* inits.c */
 int inits_count(void);
 /* Whether one more than `starting` may be started. */
 bool inits_have_room(int starting);
-void init_began(uint64_t serial, pid_t pid, uint64_t start_time);
+/* An init lives: told to who asked for it, else to the daemon that is there now. */
+void init_began(uint64_t id, uint64_t serial, pid_t pid, uint64_t start_time, bool asked_here);
 /* A child was reaped: if it was an init, its exit is told until it is acked. */
 void init_ended(pid_t pid, int status);
 /* The exit is written down. */

@@ -5,6 +5,8 @@
 
 int main(int argc, char **argv)
 {
+	if (is_program(argc, argv))
+		program_main();
 	if (argc == 4 && !strcmp(argv[1], "launcher")) {
 		remember_title(argc, argv);
 		return launcher_main(argv[2], argv[3]);

@@ -196,6 +196,8 @@ static const char *build_root(const struct spec *spec, const struct mount_table 
 	if (!mount_cgroup(spec, table))
 		return "mount sys/fs/cgroup";
 	keep_resolver();
+	if ((failed = place_program(spec)))
+		return failed;
 	snprintf(target, sizeof(target), STAGING "%s", spec->mount_point);
 	return own >= 0 && bind_own_directory(own, target) ? "mount its directory" : NULL;
 }

@@ -85,7 +85,15 @@ void make_path(const char *path, bool with_last);
 /* mounts.c */
 void watch_mounts(void);
 void refresh_mounts(void);
+int open_own_directory(const struct spec *spec);
 const char *own_mount_tree(const struct spec *spec);
+
+/* program.c */
+const char *place_program(const struct spec *spec);
+const char *commands_socket(const struct spec *spec);
+int become_program(const struct spec *spec, int commands, int channel);
+bool is_program(int argc, char **argv);
+_Noreturn void program_main(void);
 
 /* The roles. */
 int launcher_main(const char *socket_path, const char *pid_path);

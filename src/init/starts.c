@@ -40,11 +40,7 @@ static void finish(int index, int error, const char *step)
 			link_send("failed\n%" PRIu64 "\n%d\n%s\n", done.id, error, step);
 		return;
 	}
-	init_began(done.serial, done.pid, done.start_time);
-	if (asked_here)
-		link_send("started\n%" PRIu64 "\n%d\n%" PRIu64 "\n", done.id, done.pid, done.start_time);
-	else
-		link_send("lives\n%" PRIu64 "\n%d\n%" PRIu64 "\n", done.serial, done.pid, done.start_time);
+	init_began(done.id, done.serial, done.pid, done.start_time, asked_here);
 }
 
 /* A nested init's first words, by which the kernel tells its pid. */
@@ -135,7 +131,7 @@ void start_begin(uint64_t id, uint64_t serial, const struct spec *spec)
 	int error = EAGAIN;
 
 	*new = (struct starting){ .id = id, .serial = serial, .link = link_number() };
-	if (inits_have_room(starting_count))
+	if (has_room())
 		error = begin_start(spec, &new->pid, &new->helper, &new->channel, &step);
 	if (error) {
 		link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);

@@ -97,6 +97,8 @@ export interface Opened {
   readonly handle: number;
   /** Nothing is done at close: the adapter may spare itself FLUSH. */
   readonly noFlush: boolean;
+  /** The file never changes: the kernel may read ahead, and keep what it has read. */
+  readonly immutable?: boolean;
 }
 
 export interface Created extends Opened {

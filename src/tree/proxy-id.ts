@@ -19,7 +19,8 @@ export function pendingId(serial: Serial, number: number): NodeId {
 
 /** Whether the id is that of a name in `.proxy`, which the registry alone does not know. */
 export function isProxyId(id: NodeId): boolean {
-  return entryOf(id) >= FIRST_PENDING;
+  const entry = entryOf(id);
+  return entry >= FIRST_PENDING && entry < FIRST_PROCESS + PID_MAX;
 }
 
 /** The process an entry is of; `undefined` for a link that awaits its rename. */

@@ -1,7 +1,8 @@
 import { hasOnlyLateChildren, hiddenNow, type Registry } from '../container/registry.ts';
 import type { Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
-import { NAME_MAX_BYTES } from '../ids.ts';
+import { NAME_MAX_BYTES, ROOT_SERIAL } from '../ids.ts';
+import { checkpoint, isKept } from './control/checkpoint.ts';
 import type { ControlEntry } from './control/entry.ts';
 import { entriesOf, entryNamed, entryNumbered, isSubdirectory } from './control/table.ts';
 import { S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
@@ -19,8 +20,9 @@ export interface Directory {
   readonly within: ControlEntry | undefined;
 }
 
-/** Cookies of a listing: children by serial, so that they stay right when others come and go; control entries behind. */
+/** Cookies of a listing: `.checkpoint`, then children by serial, so that they stay right when others come and go; control entries behind. */
 const FIRST_CHILD_COOKIE = 16;
+const CHECKPOINT_COOKIE = FIRST_CHILD_COOKIE + ROOT_SERIAL;
 const FIRST_CONTROL_COOKIE = 2 ** 40;
 
 /** tmpfs's directory sizes (mm/shmem.c: BOGO_DIRENT_SIZE, and two of them for an empty one). */
@@ -74,7 +76,7 @@ export class View {
     if (child) return { attr: directoryAttr(child), cacheable: true };
     const control = this.control(directory, name);
     if (!control) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
-    return { attr: controlAttr(directory.container, control, 0), cacheable: false };
+    return controlListing(directory.container, control);
   }
 
   /** Attributes of a directory that was removed while somebody holds it open, as tmpfs has them. */
@@ -87,21 +89,30 @@ export class View {
     const { container, within } = this.directory(id);
     // Who unlinks a container's entries is about to remove it: the links of `.ns` need not be unlinked one by one.
     if (within && container.hidden !== 0 && hiddenNow(container, Date.now()) !== 0) return;
+    // First, so that who archives a tree looks at it before it goes down into the children: they are saved together.
+    // Who unlinks entries is about to remove all, and may look whether anything is left.
+    const isShown = isKept(container) || hiddenNow(container, Date.now()) === 0;
+    if (!within && cookie < CHECKPOINT_COOKIE && isShown && this.resolves(container, checkpoint)) {
+      yield { name: checkpoint.name, cookie: CHECKPOINT_COOKIE, entry: controlListing(container, checkpoint) };
+    }
     if (!within) yield* this.#children(container, cookie);
     for (const [index, control] of entriesOf(within).entries()) {
       const next = FIRST_CONTROL_COOKIE + index;
-      if (next <= cookie) continue;
+      if (next <= cookie || control === checkpoint) continue;
       if (!this.resolves(container, control) || control.listed?.(container) === false) continue;
-      yield { name: control.name, cookie: next, entry: { attr: controlAttr(container, control, 0), cacheable: false } };
+      yield { name: control.name, cookie: next, entry: controlListing(container, control) };
     }
   }
 
-  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong. */
+  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong, and an empty `.checkpoint`. */
   isEmpty(container: Container): boolean {
     if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
     return !entriesOf(undefined).some(
       (control) =>
-        control.report !== 'error' && control.listed?.(container) !== false && this.resolves(container, control),
+        control.report !== 'error' &&
+        (control !== checkpoint || isKept(container)) &&
+        control.listed?.(container) !== false &&
+        this.resolves(container, control),
     );
   }
 
@@ -162,6 +173,13 @@ export function controlAttr(container: Container, control: ControlEntry, size: n
   const id = nodeId(serial, control.entry);
   const times = { atime: changed, mtime: changed, ctime: changed };
   return { id, mode, nlink: links, uid, gid, size, ...times, cacheable: isDirectory };
+}
+
+/** A control entry as a name's answer: the kernel may keep it for a second, or not at all. */
+function controlListing(container: Container, control: ControlEntry): Entry {
+  const isHaunted = container.checkpoint === 'ghosts' || container.checkpoint === 'arriving';
+  const fleeting = control.fleeting || isHaunted ? { fleeting: true } : {};
+  return { attr: controlAttr(container, control, 0), cacheable: false, ...fleeting };
 }
 
 /** Index of the first child whose serial is above `serial`. */

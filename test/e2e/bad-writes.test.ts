@@ -69,6 +69,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   '.error': { at: 'refused', errno: 'EINVAL', more: ['none'] },
   '.cgroup': { at: 'web', errno: 'ELOOP', told: false },
   '.self': { at: '.', errno: 'ELOOP', told: false },
+  '.checkpoint': { at: 'web', errno: 'EISDIR', told: false },
 };
 
 /** Wrong for every entry: nothing, garbage, binary, very long, control sequences of a terminal. */

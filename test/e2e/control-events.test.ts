@@ -133,5 +133,7 @@ it('has the size it has to read, so that archivers get it whole', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web && echo running > web/.state');
   expect(await tree.ok('stat -c %s web/.events')).toBe(await tree.ok('wc -c < web/.events'));
-  expect(await tree.ok('tar cf - web | tar xOf - web/.events')).toBe(await tree.ok('cat web/.events'));
+  expect(await tree.ok('tar cf - --exclude=.checkpoint web | tar xOf - web/.events')).toBe(
+    await tree.ok('cat web/.events'),
+  );
 });

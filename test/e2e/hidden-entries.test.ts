@@ -2,7 +2,9 @@ import { expect, it } from 'vitest';
 import { inside } from '../support/containers.ts';
 import { eventually, mounted } from '../support/mounted.ts';
 
-const OF_RUNNING = ['.cgroup', '.events', '.init', '.ns', '.nsproxy', '.procs', '.signal', '.stat', '.state'];
+const OF_RUNNING = [
+  ...['.cgroup', '.checkpoint', '.events', '.init', '.ns', '.nsproxy', '.procs', '.signal', '.stat', '.state'],
+];
 
 it('shows a control entry only while it has something to say', async () => {
   await using tree = await mounted();

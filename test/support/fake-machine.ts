@@ -69,7 +69,8 @@ export class FakeMachine implements Machine, Disposable {
   #nextUnique = 1;
 
   constructor({ directory, cgroupfs, inits = new Map(), ...options }: FakeMachineOptions = {}) {
-    this.launcher = { start: (spec: StartSpec) => this.#start(spec), inits };
+    const restore = () => Promise.reject(new Error('this launcher restores nothing'));
+    this.launcher = { start: (spec: StartSpec) => this.#start(spec), restore, inits };
     this.directory = directory ?? mkdtempSync(path.join(tmpdir(), 'nsdir-unit-'));
     this.instance = {
       id: 'x',

@@ -15,7 +15,7 @@ interface Step {
 }
 
 const OPS = ['make', 'make', 'make', 'make', 'move', 'exchange', 'drop', 'attr', 'want', 'start', 'start'] as const;
-const LATER_OPS = ['moving', 'phase', 'phase', 'exit', 'clear', 'error', 'reveal', 'next'] as const;
+const LATER_OPS = ['moving', 'checkpoint', 'phase', 'phase', 'exit', 'clear', 'error', 'reveal', 'next'] as const;
 
 const step: fc.Arbitrary<Step> = fc.record({
   op: fc.constantFrom(...OPS, ...LATER_OPS),
@@ -77,6 +77,8 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
       return [{ op, serial, pid: (b + 1) as Pid }];
     case 'moving':
       return isRoot ? [] : [{ op, serial, moving: flag }];
+    case 'checkpoint':
+      return isRoot ? [] : [{ op, serial, is: flag ? 'held' : 'arriving' }];
     case 'want':
       return phase === 'declared' ? [{ op, serial, kinds: flag ? kinds : undefined }] : [];
     case 'start':

@@ -1,4 +1,5 @@
 import type { Group } from '../group.ts';
+import { checkpoint } from './checkpoint.ts';
 import { containers } from './containers.ts';
 import { create } from './create.ts';
 import { memory } from './memory.ts';
@@ -8,4 +9,4 @@ import { thousand } from './thousand.ts';
 import { walk } from './walk.ts';
 
 /** In the order they are measured and shown. */
-export const GROUPS: readonly Group[] = [walk, requests, create, containers, thousand, memory, scale];
+export const GROUPS: readonly Group[] = [walk, requests, create, containers, checkpoint, thousand, memory, scale];

@@ -32,6 +32,12 @@ export interface Machine {
   /** Exit status of the helper without arguments, or why it cannot run. */
   readonly runInit: () => Promise<{ readonly status: number | undefined; readonly stderr: string }>;
   readonly initPath: string;
+  /** The CRIU that is used, and what it says it lacks; throws where there is none. */
+  readonly criu: () => Promise<{
+    readonly program: string;
+    readonly version: string;
+    readonly lacks: string | undefined;
+  }>;
   readonly mountsAt: (directory: string) => Promise<Mount[]>;
   /** The mount that a path is in, going by the kernel's table alone. */
   readonly mountOf: (file: string) => Promise<Mount | undefined>;

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { open } from 'node:fs/promises';
 import { runBounded } from '../../../mount/device/child.ts';
 import { healthOf, mountOf, mountsAt } from '../../../mount/device/mountpoint.ts';
+import { checkCriu, findCriu } from '../../checkpoint/criu.ts';
 import { systemErrno } from '../../errno.ts';
 import { initBinary } from '../package.ts';
 import type { Machine } from './check.ts';
@@ -18,6 +19,10 @@ export async function thisMachine(): Promise<Machine> {
     initPath,
     mountsAt,
     mountOf,
+    async criu() {
+      const found = await findCriu();
+      return { ...found, lacks: await checkCriu(found) };
+    },
     runInit: () => runBounded(initPath, [], INIT_TIMEOUT_MS),
     async openDevice(path) {
       try {

@@ -6,6 +6,7 @@ import { DeviceSession, type SessionOptions } from '../../../mount/device/sessio
 import { openMachine } from '../../container/open-machine.ts';
 import { finishEntering } from '../../container/enter.ts';
 import { recover } from '../../container/recover.ts';
+import { removeStaleImages } from '../../container/stale-images.ts';
 import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
@@ -70,6 +71,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   });
   if (!existsSync(files.session)) machine.store.forgetDone();
   await recover(machine);
+  await removeStaleImages(machine);
   const session = new DeviceSession({
     fd: DEVICE_FD,
     machine,

@@ -5,6 +5,7 @@ import { systemErrno } from '../../errno.ts';
 import { type Instance, stateFiles } from '../../instance.ts';
 import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
 import { containerDirectory, hasExited, refusalAt, serialAt, stateAt } from '../container-client.ts';
+import { commandsSocket } from '../init-socket.ts';
 import { parseKinds } from '../kinds.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
@@ -110,15 +111,20 @@ interface Job {
 /** Has the container's init run the command, and is its stand-in until it ends. */
 async function command(instance: Instance, directory: string, { started, detach, argv }: Job): Promise<number> {
   const { initSocket, output } = stateFiles(instance, await serialAt(directory));
-  return await standIn(await initBinary(), [
-    'run',
-    ...(started ? ['--main'] : []),
-    ...(detach ? ['--detach', output] : []),
-    ...['--cwd', process.cwd()],
-    initSocket,
-    '--',
-    ...argv,
-  ]);
+  await using init = await commandsSocket(directory, initSocket);
+  return await standIn(
+    await initBinary(),
+    [
+      'run',
+      ...(started ? ['--main'] : []),
+      ...(detach ? ['--detach', output] : []),
+      ...['--cwd', process.cwd()],
+      init.socket,
+      '--',
+      ...argv,
+    ],
+    init.descriptors,
+  );
 }
 
 async function removeTree(directory: string): Promise<void> {

@@ -17,6 +17,8 @@ export interface ControlEntry {
   present(container: Container): boolean;
   /** Whether a listing shows it while it is present. Default: yes. */
   listed?(container: Container): boolean;
+  /** Who looks decides what it is: the kernel may not keep the name at all. */
+  readonly fleeting?: true;
   /** A file's text where the registry alone tells it: answered by the serving thread. */
   text?(container: Container): string;
   /** A file's text where it takes looking at the machine. Throws `FsError`. */

@@ -1,5 +1,6 @@
 import type { Serial } from '../../ids.ts';
 import { directoryId, nodeId, type NodeId } from '../node-id.ts';
+import { checkpoint } from './checkpoint.ts';
 import type { ControlEntry } from './entry.ts';
 import { events } from './events.ts';
 import { init } from './init.ts';
@@ -28,6 +29,7 @@ export const CONTROL_ENTRIES: readonly ControlEntry[] = [
   cgroup,
   self,
   proxy,
+  checkpoint,
 ];
 
 /** The entries of `.ns`. */

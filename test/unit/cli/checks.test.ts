@@ -28,6 +28,7 @@ async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map
     nodeVersion: 'v20.15.0',
     initPath: '/opt/nsdir/dist/nsdir-init',
     openDevice: () => Promise.resolve(undefined),
+    criu: () => Promise.resolve({ program: '/usr/sbin/criu', version: '4.2', lacks: undefined }),
     runInit: () => Promise.resolve({ status: 125, stderr: 'usage: …' }),
     mountsAt: () => Promise.resolve([]),
     mountOf: () => Promise.resolve(undefined),

@@ -42,7 +42,17 @@ describe('entryNumbered', () => {
   test('a number once given never means another name', () => {
     expect(Object.fromEntries(rows.map(({ entry, name }) => [entry, name]))).toMatchObject({
       ...{ 2: '.state', 3: '.init', 4: '.nsproxy', 5: '.ns', 6: '.procs', 7: '.stat', 8: '.signal', 9: '.events' },
-      ...{ 10: '.exit', 11: '.error', 13: '.cgroup', 16: '.self', 20: 'mnt', 21: 'uts', 22: 'ipc', 23: 'net' },
+      ...{
+        10: '.exit',
+        11: '.error',
+        13: '.cgroup',
+        14: '.checkpoint',
+        16: '.self',
+        20: 'mnt',
+        21: 'uts',
+        22: 'ipc',
+        23: 'net',
+      },
       ...{ 24: 'pid', 25: 'user', 26: 'cgroup', 27: 'time' },
     });
   });

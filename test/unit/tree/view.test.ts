@@ -87,11 +87,11 @@ describe('View.lookup', () => {
 });
 
 describe('View.readdir', () => {
-  test('lists children first, then control entries; in the root .self and .proxy too', () => {
+  test('lists .checkpoint, children, then the other control entries; in the root .self and .proxy too', () => {
     const { registry, names, start } = viewOf('web/job', 'db');
     registry.apply(start('web'));
     expect(names('')).toEqual(['web', 'db', '.state', '.procs', '.stat', '.events', '.cgroup', '.self', '.proxy']);
-    expect(names('web').slice(0, 3)).toEqual(['job', '.state', '.init']);
+    expect(names('web').slice(0, 3)).toEqual(['.checkpoint', 'job', '.state']);
     expect(names('web')).not.toContain('.self');
     expect(names('db')).toEqual([]);
   });

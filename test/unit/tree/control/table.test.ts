@@ -22,7 +22,7 @@ function after(...changes: Change[]): Container {
 const present = (container: Container) =>
   CONTROL_ENTRIES.filter((row) => row.present(container) && row.listed?.(container) !== false).map(({ name }) => name);
 
-const ALIVE = ['.state', '.init', '.nsproxy', '.ns', '.procs', '.stat', '.signal', '.events', '.cgroup'];
+const ALIVE = ['.state', '.init', '.nsproxy', '.ns', '.procs', '.stat', '.signal', '.events', '.cgroup', '.checkpoint'];
 
 describe('CONTROL_ENTRIES', () => {
   test.each<[string, Change[], string[]]>([
@@ -31,7 +31,18 @@ describe('CONTROL_ENTRIES', () => {
     ['asked for namespaces', [{ op: 'want', serial, kinds: [] }], ['.ns']],
     ['running', [start], ALIVE],
     ['frozen', [start, phase('frozen')], ALIVE],
-    ['running without init', [start, exit(1)], ['.state', '.procs', '.stat', '.signal', '.events', '.exit', '.cgroup']],
+    [
+      'running without init',
+      [start, exit(1)],
+      ['.state', '.procs', '.stat', '.signal', '.events', '.exit', '.cgroup', '.checkpoint'],
+    ],
+    ['getting images', [{ op: 'checkpoint', serial, is: 'arriving' }], ['.checkpoint']],
+    ['getting names of an archive', [{ op: 'checkpoint', serial, is: 'ghosts' }], []],
+    [
+      'stopped, with a checkpoint',
+      [start, phase('stopped'), { op: 'checkpoint', serial, is: 'held' }],
+      ['.state', '.events', '.checkpoint'],
+    ],
     ['stopped', [start, exit(0), phase('stopped')], ['.state', '.events', '.exit']],
     ['stopped, nobody knows how', [start, phase('stopped')], ['.state', '.events']],
     ['running again', [start, exit(0), phase('stopped'), start], ALIVE],
@@ -42,7 +53,11 @@ describe('CONTROL_ENTRIES', () => {
   test('the machine has what containers have, but nothing to signal and no end', () => {
     const { registry } = registryOf('web');
     registry.root.init = { pid: 1 as Pid, startTime: 1 };
-    expect(present(registry.root)).toEqual([...ALIVE.filter((name) => name !== '.signal'), '.self', '.proxy']);
+    expect(present(registry.root)).toEqual([
+      ...ALIVE.filter((name) => name !== '.signal' && name !== '.checkpoint'),
+      '.self',
+      '.proxy',
+    ]);
   });
 
   test.each(['.self', '.proxy'])('%s resolves everywhere, and is listed in the root only', (name) => {
@@ -66,6 +81,7 @@ describe('CONTROL_ENTRIES', () => {
     ['.cgroup', S_IFLNK | 0o777],
     ['.self', S_IFLNK | 0o777],
     ['.proxy', S_IFDIR | 0o777],
+    ['.checkpoint', S_IFDIR | 0o700],
   ])('%s has type and mode', (name, mode) => {
     expect(entryNamed(name, undefined)!.mode(after(start)).toString(8)).toBe(mode.toString(8));
   });

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { FsError } from '../errno.ts';
+import { isNamespaceKind, type NamespaceKind } from '../namespaces.ts';
+
+/** Of what is written here; another one is refused. */
+const FORMAT = 1;
+
+export const MANIFEST = 'manifest.json';
+
+/** Bytes of a manifest; a longer one is refused. */
+export const MANIFEST_LIMIT_BYTES = 4 << 20;
+
+/** Images of one container. */
+export const IMAGES_LIMIT = 16_384;
+
+/** Names criu gives to images; nothing else leads anywhere, or is hidden. */
+const IMAGE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$/;
+
+export interface Image {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** What a checkpoint of one container is, beside CRIU's images. */
+export interface Manifest {
+  readonly format: typeof FORMAT;
+  readonly name: string;
+  readonly serial: number;
+  readonly made: string;
+  readonly criu: string;
+  readonly kernel: string;
+  readonly arch: string;
+  readonly kinds: readonly NamespaceKind[];
+  /** It was inside a container that ran: it is restored inside one. */
+  readonly nested: boolean;
+  /** Hash of its init's program. */
+  readonly program: string;
+  /** Where the tree is mounted in it; empty if it is not. */
+  readonly mountPoint: string;
+  /** What its detached commands write to, as it sees it. */
+  readonly output: string;
+  /** Mount points inside of file systems of the machine. */
+  readonly mounts: readonly string[];
+  readonly images: readonly Image[];
+}
+
+export function isImageName(name: string): boolean {
+  return IMAGE_NAME.test(name) && name !== MANIFEST;
+}
+
+export function encodeManifest(manifest: Omit<Manifest, 'format'>): string {
+  return `${JSON.stringify({ format: FORMAT, ...manifest }, undefined, 1)}\n`;
+}
+
+/** Throws EINVAL, with what is wrong, for a text that is no manifest of this version. */
+export function parseManifest(text: string): Manifest {
+  if (Buffer.byteLength(text) > MANIFEST_LIMIT_BYTES) throw wrong(`it is longer than ${MANIFEST_LIMIT_BYTES} bytes`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw wrong('it is no JSON', cause);
+  }
+  const manifest = value as Manifest;
+  if (typeof value !== 'object' || value === null) throw wrong('it is no object');
+  if ((manifest.format as number) !== FORMAT) throw wrong(`its format is ${String(manifest.format)}, not ${FORMAT}`);
+  for (const key of ['name', 'made', 'criu', 'kernel', 'arch', 'program', 'mountPoint', 'output'] as const) {
+    if (typeof manifest[key] !== 'string' || /[\0\n]/.test(manifest[key])) throw wrong(`"${key}" is no line of text`);
+  }
+  if (!/^[0-9a-f]{16}$/.test(manifest.program)) throw wrong('"program" is no hash');
+  if (typeof manifest.nested !== 'boolean' || !Number.isSafeInteger(manifest.serial))
+    throw wrong('"nested" or "serial"');
+  checkList(manifest.kinds, 'kinds', (kind) => typeof kind === 'string' && isNamespaceKind(kind));
+  checkList(manifest.mounts, 'mounts', isPath);
+  checkList(manifest.images, 'images', isImage);
+  if (new Set(manifest.images.map(({ name }) => name)).size !== manifest.images.length)
+    throw wrong('an image is twice');
+  return manifest;
+}
+
+function isImage(image: unknown): boolean {
+  if (!isRecord(image)) return false;
+  const { name, size, sha256 } = image;
+  return typeof name === 'string' && isImageName(name) && isSize(size) && /^[0-9a-f]{64}$/.test(String(sha256));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isPath(value: unknown): boolean {
+  if (typeof value !== 'string' || !value.startsWith('/') || /[\0\n]/.test(value)) return false;
+  return !value.split('/').includes('..');
+}
+
+function isSize(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function checkList(list: unknown, what: string, isGood: (value: unknown) => boolean): void {
+  if (Array.isArray(list) && list.length <= IMAGES_LIMIT && list.every(isGood)) return;
+  throw wrong(`"${what}" is not what it should be`);
+}
+
+function wrong(why: string, cause?: unknown): FsError {
+  return new FsError('EINVAL', `${MANIFEST} is not a manifest of this version: ${why}`, { cause });
+}
+
+/** The images in a directory, with sizes and hashes, by name. */
+export async function describeImages(directory: string): Promise<Image[]> {
+  const names = (await readdir(directory)).filter(isImageName).sort();
+  const images: Image[] = [];
+  for (const name of names) {
+    const file = path.join(directory, name);
+    images.push({ name, size: (await stat(file)).size, sha256: await hashOf(file) });
+  }
+  return images;
+}
+
+/** Throws EIO naming the first image that is missing, or is not what the manifest says. */
+export async function verifyImages(directory: string, images: readonly Image[]): Promise<void> {
+  for (const { name, size, sha256 } of images) {
+    const file = path.join(directory, name);
+    const found = await stat(file).catch(() => undefined);
+    if (!found) throw new FsError('EIO', `${name} is missing`);
+    if (found.size !== size) throw new FsError('EIO', `${name} has ${found.size} bytes, not ${size}`);
+    if ((await hashOf(file)) !== sha256) throw new FsError('EIO', `${name} is not what was saved: its sha256 differs`);
+  }
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { systemErrno } from '../../errno.ts';
+import { CHECK } from '../../tree/checkpoint-tree.ts';
+import { defineCommand, Failure, UsageError } from '../command.ts';
+import { containerDirectory, refusalAt } from '../container-client.ts';
+import { packerFor } from '../packing.ts';
+import { MOUNT_OPTION, treeAt } from '../place.ts';
+import { progressOf, type Progress } from '../progress.ts';
+
+export const checkpoint = defineCommand({
+  name: 'checkpoint',
+  summary: 'save a container with its processes in a file',
+  usage: '[OPTION…] NAME [FILE]',
+  details: [
+    'FILE is what tar makes of the container’s directory, packed as its name says: .tar.zst, .tar.gz, .tar.bz2 or .tar. ' +
+      'The container and all in it are saved at one moment, and run on. nsdir restore makes one of it, and so does tar.',
+    'With --check nothing is frozen and nothing is saved: it says whether that could be done, as far as it can be known.',
+  ],
+  options: {
+    check: { type: 'boolean', summary: 'only say whether it could be saved; status 1 if not' },
+    ...MOUNT_OPTION,
+  },
+  words: [1, 2],
+  async run({ values, words: [name = '', file] }) {
+    const directory = containerDirectory(await treeAt(values.mount), name);
+    if ((file === undefined) !== (values.check === true)) throw new UsageError('give a FILE, or --check and none');
+    await check(directory);
+    if (file === undefined) process.stdout.write(`${name} can be saved\n`);
+    else await save(directory, path.resolve(file));
+    return 0;
+  },
+});
+
+async function check(directory: string): Promise<void> {
+  await stat(directory).catch((error: unknown) => {
+    throw new Failure(`Cannot find ${directory}: ${systemErrno(error) ?? String(error)}; see nsdir tree`);
+  });
+  try {
+    await stat(path.join(directory, '.checkpoint', CHECK));
+  } catch (error) {
+    if (systemErrno(error) !== 'ENOENT') throw await refusal(directory, error);
+    const isThere = await stat(path.join(directory, '.checkpoint')).catch(() => undefined);
+    if (!isThere) throw new Failure(`Cannot save ${directory}: it does not run`);
+  }
+}
+
+async function refusal(directory: string, error: unknown): Promise<Failure> {
+  return new Failure((await refusalAt(directory)) ?? `Cannot save ${directory}: ${(error as Error).message}`);
+}
+
+/** The file appears when it is whole. */
+async function save(directory: string, file: string): Promise<void> {
+  const [packer, ...options] = packerFor(file);
+  const part = `${file}.part`;
+  using progress = progressOf(path.basename(directory), await expectedBytes(directory));
+  const tar = spawn('tar', ['cf', '-', '-C', path.dirname(directory), '--', path.basename(directory)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const pack = spawn(packer, options, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const complaints: Buffer[] = [];
+  tar.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+  const ends = Promise.all([once(tar, 'close'), once(pack, 'close')]) as Promise<[[number | null], [number | null]]>;
+  try {
+    await Promise.all([
+      pipeline(tar.stdout, counting(progress), pack.stdin),
+      pipeline(pack.stdout, createWriteStream(part, { mode: 0o600 })),
+    ]);
+    const [[tarStatus], [packStatus]] = await ends;
+    if (tarStatus !== 0) throw await refusal(directory, new Error(Buffer.concat(complaints).toString().trim()));
+    if (packStatus !== 0) throw new Failure(`${packer} failed: status ${String(packStatus)}`);
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    if (error instanceof Failure) throw error;
+    throw new Failure(`Cannot save ${directory} in ${file}: ${(error as Error).message}`);
+  }
+}
+
+export function counting(progress: Progress): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      progress.add(chunk.length);
+      done(null, chunk);
+    },
+  });
+}
+
+/** Its memory, which is most of what is saved; 0 if that is not known. */
+async function expectedBytes(directory: string): Promise<number> {
+  const text = await readFile(path.join(directory, '.stat'), 'utf8').catch(() => '');
+  return Number(/^memory\.current (\d+)$/m.exec(text)?.[1] ?? 0);
+}

@@ -1,0 +1,106 @@
+import { readdirSync } from 'node:fs';
+import { PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
+import { processes } from '../cgroup/cgroup.ts';
+import { ownLeaf } from '../cgroup/paths.ts';
+import { FsError } from '../errno.ts';
+import { ifThere, readIfThere, readlinkIfAllowed } from '../files.ts';
+import type { Pid } from '../ids.ts';
+import { NAMESPACE_KINDS } from '../namespaces.ts';
+import { namespacesOf, readStat, readStatus } from '../proc/process.ts';
+import { pathOf, type Container } from './container.ts';
+import type { Machine } from './machine.ts';
+
+/** Kinds that must be the container's own: CRIU makes them anew. */
+const NEEDED = ['mnt', 'pid'] as const;
+
+/** Kinds that a process in the container may have made another one of; net where the container has its own. */
+const MAY_DIFFER: readonly string[] = ['mnt', 'net'];
+
+/** What /proc/PID/fd/N says of descriptors that CRIU has no image for. */
+const UNSUPPORTED = [
+  { link: /^anon_inode:\[?io_uring\]?/, what: 'io_uring' },
+  { link: /^anon_inode:bpf|^anon_inode:\[?bpf/, what: 'a bpf object' },
+  { link: /^anon_inode:\[?perf_event\]?/, what: 'a perf event' },
+  { link: /^anon_inode:\[?userfaultfd\]?/, what: 'userfaultfd' },
+  { link: /^anon_inode:\[?landlock/, what: 'a landlock ruleset' },
+  { link: /^\/dev\/fuse$/, what: '/dev/fuse' },
+  { link: /^\/secretmem/, what: 'secret memory' },
+  { link: /^\/dev\/tty[0-9S]/, what: 'a terminal of the machine' },
+] as const;
+
+/** Descriptors of one process that are looked at. */
+const DESCRIPTORS_LIMIT = 4096;
+
+/**
+ * Throws EIO with what stands in the way of a checkpoint, as far as it can be known before anything is frozen: which
+ * process, what, and what to do. The container runs.
+ */
+export async function preflight(machine: Machine, container: Container): Promise<void> {
+  const { files } = machine;
+  const cannot = (why: string) => new FsError('EIO', `Cannot checkpoint "${pathOf(container)}": ${why}`);
+  const { init, kinds = [] } = container;
+  if (!init) throw cannot('its init has ended; stop it, or wait until it has no processes');
+  for (const kind of NEEDED) {
+    if (kinds.includes(kind)) continue;
+    throw cannot(`it has no ${kind} namespace of its own; start it with one: the default is enough`);
+  }
+  if (kinds.includes('user'))
+    throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
+  if (readlinkIfAllowed(files, `/proc/${init.pid}/exe`) !== PROGRAM_INSIDE) {
+    throw cannot('its init was started by another version of nsdir; stop and start it first');
+  }
+  const pids = await processes(files, ownLeaf(machine.cgroupOf(container)));
+  const family = new Set<number>([init.pid]);
+  for (const pid of byAncestry(machine, pids)) if (family.has(pid.parent)) family.add(pid.pid);
+  const own = namespacesOf(files, init.pid);
+  for (const pid of pids) {
+    const name = `process ${pid} (${readIfThere(files, `/proc/${pid}/comm`)?.trim() ?? '?'})`;
+    const stat = readStat(files, pid);
+    if (!stat) continue;
+    if (!family.has(pid)) throw cannot(`${name} entered from outside, and its parent is there; end it first`);
+    const its = namespacesOf(files, pid);
+    const foreign = NAMESPACE_KINDS.find(
+      ({ kind }) =>
+        !(MAY_DIFFER.includes(kind) && kinds.includes(kind)) && its[kind] !== undefined && its[kind] !== own[kind],
+    );
+    if (foreign)
+      throw cannot(`${name} has a ${foreign.kind} namespace of its own; end it first, or make a container of it`);
+    const why = obstacle(machine, pid, pid === init.pid);
+    if (why !== undefined) throw cannot(`${name} ${why}`);
+  }
+}
+
+/** Processes with their parents, parents first. */
+function byAncestry({ files }: Machine, pids: readonly Pid[]): { pid: number; parent: number; since: number }[] {
+  return pids
+    .flatMap((pid) => {
+      const stat = readStat(files, pid);
+      return stat ? [{ pid, parent: stat.ppid, since: stat.starttime }] : [];
+    })
+    .sort((a, b) => a.since - b.since || a.pid - b.pid);
+}
+
+function obstacle({ files }: Machine, pid: Pid, isInit: boolean): string | undefined {
+  const status = readStatus(files, pid);
+  if (status?.tracerPid) return `is traced by process ${status.tracerPid}; detach that first`;
+  if (status?.uids.some((uid) => uid !== 0) && !maySetLimits(files)) {
+    return 'is not root’s, and CRIU needs CAP_SYS_RESOURCE for that, which this machine does not give';
+  }
+  for (const descriptor of (ifThere(() => readdirSync(`/proc/${pid}/fd`)) ?? []).slice(0, DESCRIPTORS_LIMIT)) {
+    const link = readlinkIfAllowed(files, `/proc/${pid}/fd/${descriptor}`) ?? '';
+    if (isInit && link.startsWith('pipe:')) {
+      return 'has a command that somebody outside waits for (nsdir run); run it with -d, or wait for its end';
+    }
+    const found = UNSUPPORTED.find((row) => row.link.test(link));
+    if (found) return `has ${found.what} open, which CRIU cannot save; have it closed first`;
+  }
+  return undefined;
+}
+
+/** CAP_SYS_RESOURCE, bit 24 (capabilities(7)). */
+const SYS_RESOURCE = 1n << 24n;
+
+function maySetLimits(files: Machine['files']): boolean {
+  const mask = /^CapEff:\s*([0-9a-f]+)/m.exec(readIfThere(files, '/proc/self/status') ?? '')?.[1];
+  return mask !== undefined && (BigInt(`0x${mask}`) & SYS_RESOURCE) !== 0n;
+}

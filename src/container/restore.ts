@@ -1,0 +1,234 @@
+import { constants } from 'node:os';
+import { closeSync, constants, openSync } from 'node:fs';
+import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { arch, release } from 'node:os';
+import path from 'node:path';
+import { cpuArguments, CPU_LOG, RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
+import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
+import {
+  FILES_IMAGE,
+  filesIn,
+  machineMountsIn,
+  remappedIn,
+  REMAP_IMAGE,
+  rewriteFiles,
+} from '../checkpoint/files-image.ts';
+import { verifyImages, type Manifest } from '../checkpoint/manifest.ts';
+import { CORE_IMAGE, rewindTask } from '../checkpoint/timers.ts';
+import { ownProcesses } from '../cgroup/cgroup.ts';
+import { freeze } from '../cgroup/freeze.ts';
+import { kill } from '../cgroup/kill.ts';
+import { ownLeaf } from '../cgroup/paths.ts';
+import { FsError } from '../errno.ts';
+import { stateFiles } from '../instance.ts';
+import { pin, signalPinned } from '../proc/pinned.ts';
+import { now } from '../time.ts';
+import { chainOf, frozenBy, pathOf, type Container } from './container.ts';
+import type { ImagePlace } from './images.ts';
+import type { Machine } from './machine.ts';
+import { programFile } from './program.ts';
+import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
+
+/** 512 MB take less than a second; what takes this long hangs, and is killed with all it has made. */
+const RESTORE_LIMIT_MS = 120_000;
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+
+export interface Arrived {
+  readonly place: ImagePlace;
+  readonly manifest: Manifest;
+  /** It was frozen, and is to be so again. */
+  readonly frozen: boolean;
+  readonly acceptChangedFiles?: boolean;
+  readonly unique?: number;
+}
+
+/**
+ * Makes a container that never started run on from where it was saved. Throws EPERM, EBUSY, or EIO with what is wrong with
+ * the images or the machine; then nothing was started, and the images are as they were.
+ */
+export async function restore(machine: Machine, container: Container, uid: number, arrived: Arrived): Promise<void> {
+  const what = `restore "${pathOf(container)}"`;
+  await machine.locks.hold(container, what, async () => {
+    refuse(machine, container, uid, what);
+    try {
+      const criu = await findCriu();
+      checkMachine(arrived.manifest);
+      await verifyImages(arrived.place.images, arrived.manifest.images);
+      const images = await prepareImages(machine, container, arrived);
+      await checkCpu(criu, images, arrived.place);
+      await run(machine, container, criu, { ...arrived, images });
+      await rm(images, { recursive: true, force: true });
+    } catch (error) {
+      if (!(error instanceof FsError)) throw error;
+      throw new FsError(error.errno, `Cannot ${what}: ${error.message}`, { cause: error });
+    }
+  });
+}
+
+function refuse({ store }: Machine, container: Container, uid: number, what: string): void {
+  if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
+  if (container.uid !== 0 || uid !== 0) {
+    throw new FsError('EPERM', `Cannot ${what}: images are memory, and only root restores them, as root's container`);
+  }
+  if (container.phase !== 'declared') throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase}`);
+  const frozen = frozenBy(container);
+  if (frozen) {
+    throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state first`);
+  }
+}
+
+/** CRIU itself would find out only when it is too late to say why. */
+function checkMachine({ arch: itsArch, kernel, criu }: Manifest): void {
+  if (itsArch !== arch()) throw new FsError('EIO', `it was saved on ${itsArch}, and this machine is ${arch()}`);
+  const [major = 0, minor = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part));
+  const [itsMajor = 0, itsMinor = 0] = kernel.split('.').map((part) => Number.parseInt(part));
+  if (itsMajor > major || (itsMajor === major && itsMinor > minor)) {
+    throw new FsError(
+      'EIO',
+      `it was saved on Linux ${kernel} by CRIU ${criu}, and this is ${release()}, which is older`,
+    );
+  }
+}
+
+async function checkCpu(criu: Criu, images: string, { work }: ImagePlace): Promise<void> {
+  const args = cpuArguments('check', images, work);
+  try {
+    await runCriu({ criu, args, workDir: work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
+  } catch (cause) {
+    throw new FsError('EIO', `this machine’s cpu is not like that it was saved on: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** A directory of hard links to the images, but for those of tasks, and the one of files, whose paths are to be this container's. */
+async function prepareImages(machine: Machine, container: Container, arrived: Arrived): Promise<string> {
+  const { place, manifest } = arrived;
+  const { instance } = machine;
+  const directory = path.join(place.work, 'images');
+  await rm(place.work, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const { name } of manifest.images) {
+    const image = path.join(place.images, name);
+    if (CORE_IMAGE.test(name))
+      await writeFile(path.join(directory, name), rewindTask(await readFile(image)), { mode: 0o600 });
+    else if (name !== FILES_IMAGE) await link(image, path.join(directory, name));
+  }
+  if (!manifest.images.some(({ name }) => name === FILES_IMAGE)) throw new FsError('EIO', `there is no ${FILES_IMAGE}`);
+  const image = await readFile(path.join(place.images, FILES_IMAGE));
+  const mounts = await machineMounts(place.images);
+  const remaps = await readFile(path.join(place.images, REMAP_IMAGE)).catch(() => undefined);
+  const changed = await changedFiles(image, mounts, manifest, remaps ? remappedIn(remaps) : new Set());
+  if (changed.length > 0 && arrived.acceptChangedFiles !== true) {
+    throw new FsError(
+      'EIO',
+      `these files are not as it left them: ${changed.join(', ')}; put them back, or go on with them as they are: ` +
+        'nsdir restore --accept-changed-files',
+    );
+  }
+  const { output } = stateFiles(instance, container.serial);
+  closeSync(openSync(output, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600));
+  const rewritten = rewriteFiles(image, {
+    rename: (file) => (file === manifest.output ? output : file),
+    ignoreSize: () => arrived.acceptChangedFiles === true,
+    // Who unpacks gives directories of the tree their mode last.
+    ignoreMode: ({ mountId }) => mounts.get(mountId) === 'tree',
+  });
+  await writeFile(path.join(directory, FILES_IMAGE), rewritten, { mode: 0o600 });
+  return directory;
+}
+
+/** Mounts that are the machine's, by number, with the name by which criu is told of them; none for the root. */
+async function machineMounts(imagesDir: string): Promise<Map<number, string | undefined>> {
+  const names = (await readdir(imagesDir)).filter((name) => name.startsWith('mountpoints-'));
+  const images = await Promise.all(names.map((name) => readFile(path.join(imagesDir, name))));
+  return new Map(images.flatMap((image) => machineMountsIn(image).map(({ id, key }) => [id, key] as const)));
+}
+
+/** Files of the machine's disks that are missing, or have another size than when they were open or mapped. */
+async function changedFiles(
+  image: Buffer,
+  mounts: ReadonlyMap<number, string | undefined>,
+  manifest: Manifest,
+  remapped: ReadonlySet<number>,
+): Promise<string[]> {
+  const isDisk = (id: number) => mounts.has(id) && (mounts.get(id)?.startsWith('disk') ?? true);
+  const changed: string[] = [];
+  for (const { id, path: file, mountId, size } of filesIn(image)) {
+    if (size === undefined || !isDisk(mountId) || file === manifest.output || remapped.has(id)) continue;
+    const found = await stat(file).catch(() => undefined);
+    if (!found) changed.push(`${file} (gone)`);
+    else if (found.size !== size) changed.push(`${file} (${found.size} bytes, were ${size})`);
+  }
+  return [...new Set(changed)];
+}
+
+type Prepared = Arrived & { readonly images: string };
+
+async function run(machine: Machine, container: Container, criu: Criu, arrived: Prepared): Promise<void> {
+  const { instance, store, events, launcher, files } = machine;
+  const { manifest, place, frozen, unique } = arrived;
+  const program = programFile(instance.stateDir, manifest.program);
+  await stat(program).catch((cause: unknown) => {
+    throw new FsError('EIO', `it runs another version's init, ${manifest.program}; use that nsdir`, { cause });
+  });
+  const outer = nearestRunning(container);
+  const directory = machine.cgroupOf(container);
+  const leaf = ownLeaf(directory);
+  const begun = now();
+  try {
+    await prepareCgroups(machine, container, undefined);
+    const init = await launcher.restore(
+      {
+        serial: container.serial,
+        cgroupDir: leaf,
+        hostname: container.name,
+        parentInit: outer?.init?.pid ?? 0,
+        parentStartTime: outer?.init?.startTime,
+        mountPoint: instance.mountPoint,
+        path: chainOf(container)
+          .map(({ name }) => name)
+          .join('/'),
+        inode: machine.inodeOf(container),
+        workDir: place.work,
+        command: [
+          criu.program,
+          ...restoreArguments({
+            imagesDir: arrived.images,
+            workDir: place.work,
+            mountPoint: manifest.mountPoint === '' ? undefined : manifest.mountPoint,
+            mounts: manifest.mounts,
+            program,
+            stopped: frozen,
+          }),
+        ],
+      },
+      RESTORE_LIMIT_MS,
+      () => void kill(machine, leaf, { limitMs: 0 }),
+    );
+    if (frozen) {
+      await freeze(files, directory);
+      // From its stop it goes on only when it is thawed.
+      for (const pid of ownProcesses(files, leaf)) {
+        const found = pin(files, pid);
+        if (found) signalPinned(machine, found, constants.signals.SIGCONT);
+      }
+    }
+    store.commit(
+      [
+        { op: 'start', serial: container.serial, init, kinds: manifest.kinds, at: begun },
+        ...(frozen ? [{ op: 'phase', serial: container.serial, phase: 'frozen', at: begun } as const] : []),
+      ],
+      unique,
+    );
+  } catch (error) {
+    await discardCgroups(machine, container);
+    if (!(error instanceof FsError)) throw error;
+    const why = explain(place.work, RESTORE_LOG);
+    throw why === undefined ? error : new FsError(error.errno, `criu: ${why}`, { cause: error });
+  }
+  events.emit(container, 'restored');
+}

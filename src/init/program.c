@@ -1,0 +1,94 @@
+/*
+ * An init whose mount tree is its own runs from a file that is in that tree, and listens there: only so can CRIU make it
+ * anew elsewhere. The file is bound read-only, so that nobody inside writes the program others are started from.
+ */
+#include "nsdir-init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Relative to the container's root. */
+#define PLACE "dev/.nsdir"
+#define PROGRAM PLACE "/nsdir-init"
+#define TITLE "nsdir-init "
+
+/* Descriptors the program is started with. */
+enum { COMMANDS = 3, CHANNEL = 4, FIRST_FREE = 5 };
+
+static bool placed;
+
+/*
+ * With the new root as working directory, before the host's tree is gone: binds the program that the daemon keeps beside
+ * the sockets of inits. Where there is none the init stays what the launcher cloned. NULL, or the step that failed.
+ */
+const char *place_program(const struct spec *spec)
+{
+	const char *slash = strrchr(spec->socket, '/');
+	char source[PATH_MAX];
+	int fd;
+
+	if (!slash || snprintf(source, sizeof(source), "%.*s/nsdir-init", (int)(slash - spec->socket), spec->socket) >= PATH_MAX)
+		return NULL;
+	if (access(source, X_OK))
+		return NULL;
+	if (mkdir(PLACE, 0700))
+		return "make " PLACE;
+	fd = open(PROGRAM, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return "make " PROGRAM;
+	close(fd);
+	if (mount(source, PROGRAM, NULL, MS_BIND, NULL) ||
+	    mount(NULL, PROGRAM, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NODEV, NULL))
+		return "bind " PROGRAM;
+	placed = true;
+	return NULL;
+}
+
+/* Where the init takes requests. A socket outside is not left from a life in which it had no tree of its own. */
+const char *commands_socket(const struct spec *spec)
+{
+	if (!placed)
+		return spec->socket;
+	unlink(spec->socket);
+	return "/" PLACE "/commands";
+}
+
+/* Goes on as the program inside, if there is one; returns if not, or with errno if it cannot be run. */
+int become_program(const struct spec *spec, int commands, int channel)
+{
+	char title[sizeof(TITLE) + NAME_MAX];
+	char *argv[] = { title, NULL }, *environment[] = { NULL };
+
+	if (!placed)
+		return 0;
+	snprintf(title, sizeof(title), TITLE "%s", spec->hostname);
+	commands = fcntl(commands, F_DUPFD_CLOEXEC, FIRST_FREE);
+	channel = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE);
+	if (commands < 0 || channel < 0 || dup2(commands, COMMANDS) < 0 || dup2(channel, CHANNEL) < 0)
+		return -1;
+	execve("/" PROGRAM, argv, environment);
+	return -1;
+}
+
+/* Whether this is what `become_program` started. */
+bool is_program(int argc, char **argv)
+{
+	return argc == 1 && !strncmp(argv[0], TITLE, strlen(TITLE));
+}
+
+_Noreturn void program_main(void)
+{
+	struct report ready = { .error = REPORT_READY };
+
+	fcntl(COMMANDS, F_SETFD, FD_CLOEXEC);
+	send(CHANNEL, &ready, sizeof(ready), MSG_NOSIGNAL);
+	close(CHANNEL);
+	serve_commands(COMMANDS);
+}

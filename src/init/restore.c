@@ -1,0 +1,131 @@
+/* From a clone of the launcher to criu: it runs in the container's cgroup, in a mount namespace of its own. */
+#include "restore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+/* Words of criu's command line. */
+#define ARGUMENTS_MAX 512
+/* Private, so that neither criu's files nor its mounts are seen by others, nor outlive it. */
+#define PRIVATE "/run"
+/* What `--root` and `--external mnt[tree]` of the command line name (src/checkpoint/arguments.ts). */
+#define NEW_ROOT PRIVATE "/root"
+#define TREE PRIVATE "/tree"
+
+static const char *join(const char *cgroup)
+{
+	int directory = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int procs = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+	if (procs < 0 || write(procs, "0", 1) != 1)
+		return "join its cgroup";
+	close(procs);
+	close(directory);
+	return NULL;
+}
+
+static const char *private_mounts(const struct restore_spec *spec)
+{
+	int own = open_own_directory(&spec->place);
+
+	/* As working directory it comes along into the new mount namespace; a descriptor would not. */
+	if (own < 0 || fchdir(own))
+		return "open its directory";
+	close(own);
+	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP))
+		return "make namespaces for criu";
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("tmpfs", PRIVATE, "tmpfs", 0, "mode=0700"))
+		return "mount " PRIVATE;
+	if (spec->place.parent && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return "mount /proc";
+	if (mkdir(NEW_ROOT, 0700) || mount("/", NEW_ROOT, NULL, MS_BIND, NULL))
+		return "bind /";
+	if (mkdir(TREE, 0700) || mount(".", TREE, NULL, MS_BIND, NULL) || chdir("/"))
+		return "bind its directory";
+	return NULL;
+}
+
+static const char *open_output(const struct restore_spec *spec)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/criu.out", spec->work);
+	close_all_but(NULL, 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 ? "open its output" : NULL;
+}
+
+static _Noreturn void become_criu(const struct restore_spec *spec)
+{
+	static char *argv[ARGUMENTS_MAX + 1];
+	char *words = strdup(spec->arguments), *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL }, *next;
+	const char *failed;
+	int count = 0;
+
+	if ((failed = open_output(spec)) || (failed = join(spec->place.cgroup)) || (failed = private_mounts(spec))) {
+		dprintf(2, "Error (nsdir): Cannot %s: %s\n", failed, strerror(errno));
+		_exit(1);
+	}
+	while (count < ARGUMENTS_MAX && (next = strsep(&words, "\n")))
+		argv[count++] = next;
+	setsid();
+	umask(0022);
+	reset_signals();
+	execve(argv[0], argv, environment);
+	dprintf(2, "Error (nsdir): Cannot run %s: %s\n", argv[0], strerror(errno));
+	_exit(1);
+}
+
+/*
+ * Children of this process are from now on in the pid namespace of `pidfd`; setns(2) lets it go back to its own, as it is
+ * an ancestor of itself.
+ */
+static int next_children_in(int pidfd)
+{
+	return setns(pidfd, CLONE_NEWPID);
+}
+
+int begin_restore(const struct restore_spec *spec, pid_t *pid, const char **step)
+{
+	int outer = -1, own = -1, error = 0;
+
+	if (spec->place.parent) {
+		*step = "open the parent's init";
+		own = (int)syscall(SYS_pidfd_open, getpid(), 0);
+		outer = (int)syscall(SYS_pidfd_open, spec->place.parent, 0);
+		if (outer < 0 || own < 0)
+			error = errno;
+		else if (spec->place.parent_start && start_time_of(spec->place.parent) != spec->place.parent_start)
+			error = ESRCH;
+		else if (next_children_in(outer))
+			error = errno;
+	}
+	if (!error) {
+		*step = "clone";
+		*pid = fork();
+		if (*pid == 0)
+			become_criu(spec);
+		error = *pid < 0 ? errno : 0;
+		if (outer >= 0 && next_children_in(own))
+			abort(); /* every container from now on would be in that one */
+	}
+	if (outer >= 0)
+		close(outer);
+	if (own >= 0)
+		close(own);
+	return error;
+}

@@ -1,0 +1,64 @@
+import * as fs from 'node:fs';
+import type { Pid } from '../ids.ts';
+import { mayBeArchiver } from './archivers.ts';
+import { CHECKPOINT_ENTRY, isImages } from './checkpoint-id.ts';
+import { checkpoint } from './control/checkpoint.ts';
+import type { FastTreeOptions } from './fast-tree.ts';
+import { DEFER, type FastFilesystem } from './filesystem.ts';
+import { DIRECTORY_ENTRY, entryOf, serialOf, type NodeId } from './node-id.ts';
+import { controlAttr } from './view.ts';
+
+/**
+ * The part of `CheckpointTree` that is answered without waiting: an empty `.checkpoint`, for those who are no archivers.
+ * All about images is left to the main thread.
+ */
+export function withCheckpoints(inner: FastFilesystem, { view }: Pick<FastTreeOptions, 'view'>): FastFilesystem {
+  const containerOf = (id: NodeId) => view.registry.get(serialOf(id));
+  /** Names of an archive may be there, for some. */
+  const isHaunted = (parent: NodeId, name: string) => {
+    if (!name.startsWith('.') || entryOf(parent) !== DIRECTORY_ENTRY) return false;
+    const state = containerOf(parent)?.checkpoint;
+    return state === 'ghosts' || state === 'arriving';
+  };
+  /** Whether this caller sees nothing but an empty directory. */
+  const seesEmpty = (parent: NodeId, pid: Pid) => containerOf(parent)?.checkpoint === 'none' && !mayBeArchiver(fs, pid);
+  const isCheckpoint = (parent: NodeId, name: string) =>
+    name === checkpoint.name && entryOf(parent) === DIRECTORY_ENTRY;
+
+  return {
+    ...inner,
+    lookup(request, parent, name) {
+      if (isImages(parent) || isHaunted(parent, name)) return DEFER;
+      if (isCheckpoint(parent, name) && !seesEmpty(parent, request.caller.pid)) return DEFER;
+      return inner.lookup?.(request, parent, name) ?? DEFER;
+    },
+    getattr(request, id) {
+      const container = containerOf(id);
+      if (entryOf(id) === CHECKPOINT_ENTRY && container && view.resolves(container, checkpoint)) {
+        return controlAttr(container, checkpoint, 0);
+      }
+      return isImages(id) ? DEFER : (inner.getattr?.(request, id) ?? DEFER);
+    },
+    readdir(request, id, cookie) {
+      if (entryOf(id) === CHECKPOINT_ENTRY) return [];
+      return isImages(id) ? DEFER : (inner.readdir?.(request, id, cookie) ?? DEFER);
+    },
+    readlink: (request, id) => (isImages(id) ? DEFER : (inner.readlink?.(request, id) ?? DEFER)),
+    unlink(request, parent, name) {
+      if (isImages(parent) || isHaunted(parent, name) || !inner.unlink) return DEFER;
+      return inner.unlink(request, parent, name);
+    },
+    rmdir(request, parent, name) {
+      if (isImages(parent) || isHaunted(parent, name) || !inner.rmdir) return DEFER;
+      if (!isCheckpoint(parent, name)) return inner.rmdir(request, parent, name);
+      const container = containerOf(parent);
+      if (!container || !seesEmpty(parent, request.caller.pid) || !view.resolves(container, checkpoint)) return DEFER;
+      return undefined;
+    },
+    open: (request, id, flags) => (isImages(id) ? DEFER : (inner.open?.(request, id, flags) ?? DEFER)),
+    read: (request, id, handle, offset, size) =>
+      isImages(id) ? DEFER : (inner.read?.(request, id, handle, offset, size) ?? DEFER),
+    flush: (_request, id) => (isImages(id) ? DEFER : undefined),
+    release: (request, id, handle) => (isImages(id) || !inner.release ? DEFER : inner.release(request, id, handle)),
+  };
+}

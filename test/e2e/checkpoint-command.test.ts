@@ -1,0 +1,74 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { beforeEach, expect, it } from 'vitest';
+import { counting, countingIn, criuIsMissing, nothingHeld, wentOn } from '../support/checkpoints.ts';
+import { detached, scratch } from '../support/containers.ts';
+import { mounted, type Mounted } from '../support/mounted.ts';
+
+const missing = await criuIsMissing();
+let tree: Mounted;
+let disk: ReturnType<typeof scratch>;
+beforeEach(async ({ skip }) => {
+  skip(missing !== undefined, missing);
+  disk = scratch();
+  tree = await mounted();
+  return async () => {
+    await tree[Symbol.asyncDispose]();
+    disk[Symbol.dispose]();
+  };
+});
+
+it.each(['web.tar.zst', 'web.tar.gz', 'web.tbz', 'web.tar'])(
+  'saves in %s what nsdir restore and tar make a container of',
+  async (name) => {
+    const counter = await counting(tree, 'web', disk.at('count'));
+    const saved = await tree.nsdir('checkpoint', 'web', disk.at(name));
+    expect(saved).toEqual({ status: 0, stdout: '', stderr: '' });
+    await tree.ok('rm -rf web');
+    const before = counter.last();
+    expect(await tree.nsdir('restore', disk.at(name), 'home')).toEqual({ status: 0, stdout: '', stderr: '' });
+    await counter.beyond(before);
+    wentOn(counter.numbers(), 1);
+    await tree.ok('rm -rf home');
+    await nothingHeld(tree);
+
+    await tree.ok(`tar xf ${disk.at(name)}`);
+    expect(await tree.ok('cat web/.state')).toBe('running');
+    await countingIn(disk.at('count')).beyond(counter.last() + 1);
+  },
+);
+
+it('leaves neither a file nor a container where it cannot', async () => {
+  await tree.nsdir('run', '-d', '--ns', 'uts,pid', 'web', '--', 'sleep', '1000');
+  const saved = await tree.nsdir('checkpoint', 'web', disk.at('web.tar'));
+  expect(saved.status).toBe(1);
+  expect(saved.stderr).toMatch(/^nsdir checkpoint: EIO: Cannot checkpoint "web": it has no mnt namespace of its own/);
+  expect(await tree.ok(`ls ${disk.dir}`)).toBe('');
+
+  writeFileSync(disk.at('garbage.tar'), 'this is no archive');
+  const restored = await tree.nsdir('restore', disk.at('garbage.tar'), 'home');
+  expect(restored.status).toBe(1);
+  expect(restored.stderr).toContain('does not look like a tar archive');
+  expect(await tree.ok('ls')).toBe('web');
+  expect((await tree.nsdir('restore', disk.at('nosuch.tar'), 'home')).status).toBe(1);
+  expect((await tree.nsdir('restore', disk.at('garbage.tar'), 'web')).stderr).toContain('EEXIST');
+});
+
+it('lists files that changed, and goes on with them where that is accepted', async () => {
+  writeFileSync(disk.at('read'), 'abc');
+  await detached(tree, 'web', ['sh', '-c', 'exec 5<"$1"; sleep 1000', 'sh', disk.at('read')]);
+  await expect.poll(() => tree.ok('wc -l < web/.procs')).toBe('3');
+  await tree.ok('mkdir web/job');
+  await detached(tree, 'web/job', ['sleep', '1000']);
+  await tree.nsdir('checkpoint', 'web', disk.at('web.tar.zst'));
+  await tree.ok('rm -rf web');
+  appendFileSync(disk.at('read'), 'def');
+
+  const refused = await tree.nsdir('restore', disk.at('web.tar.zst'), 'web');
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toContain(`these files are not as it left them: ${disk.at('read')} (6 bytes, were 3)`);
+  expect(await tree.ok('ls')).toBe('');
+
+  const accepted = await tree.nsdir('restore', '--accept-changed-files', disk.at('web.tar.zst'), 'web');
+  expect(accepted).toEqual({ status: 0, stdout: '', stderr: '' });
+  expect(await tree.ok('cat web/.state web/job/.state')).toBe('running\nrunning');
+});
