@@ -71,7 +71,7 @@ export class View {
     const directory = this.directory(parent);
     checkLength(name);
     const child = directory.withinNs ? undefined : directory.container.children.get(name);
-    if (child) return { attr: directoryAttr(child), cacheable: true };
+    if (child) return childEntry(child);
     const control = this.control(directory, name);
     if (!control) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     return { attr: controlAttr(directory.container, control, 0), cacheable: false };
@@ -117,8 +117,7 @@ export class View {
     for (let at = firstBehind(children, cookie - FIRST_CHILD_COOKIE); at < children.length; at++) {
       const child = children[at];
       if (child?.parent !== container) continue;
-      const entry = { attr: directoryAttr(child), cacheable: true };
-      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry };
+      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry: childEntry(child) };
     }
   }
 
@@ -136,6 +135,11 @@ export function checkLength(name: string): void {
   if (name.length * 3 > NAME_MAX_BYTES && Buffer.byteLength(name) > NAME_MAX_BYTES) {
     throw new FsError('ENAMETOOLONG', `a name has at most ${NAME_MAX_BYTES} bytes`);
   }
+}
+
+/** A discovered container goes by itself: the kernel must ask for it by name each time. */
+function childEntry(child: Container): Entry {
+  return { attr: directoryAttr(child), cacheable: child.found === undefined };
 }
 
 export function directoryAttr(container: Container): Attr {

@@ -60,7 +60,9 @@ export async function mounted(...options: string[]): Promise<Mounted> {
   };
   const nsdir = (...args: string[]) => run(process.execPath, [NSDIR, ...args], { env: { NSDIR_MOUNT: dir } });
   const sh = (script: string, extra: Options = {}) => run('sh', ['-c', script], { cwd: dir, ...extra });
-  const started = await nsdir('mount', dir, ...options);
+  // The machine is full of other tests' containers: who wants to see them says so.
+  const quiet = options.includes('--discovery') ? [] : ['--discovery', 'off'];
+  const started = await nsdir('mount', dir, ...quiet, ...options);
   if (started.status !== 0) throw new Error(`cannot mount: ${started.stdout}${started.stderr}`);
   const daemonPid = () => Number(readFileSync(files.daemonPid, 'utf8'));
 

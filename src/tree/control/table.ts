@@ -1,6 +1,7 @@
 import type { Serial } from '../../ids.ts';
 import { directoryId, nodeId, type NodeId } from '../node-id.ts';
 import type { ControlEntry } from './entry.ts';
+import { origin, unshown } from './discovered.ts';
 import { events } from './events.ts';
 import { init } from './init.ts';
 import { cgroup, self } from './links.ts';
@@ -26,6 +27,8 @@ export const CONTROL_ENTRIES: readonly ControlEntry[] = [
   error,
   cgroup,
   self,
+  origin,
+  unshown,
 ];
 
 /** The entries of `.ns`. */
