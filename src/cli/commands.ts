@@ -35,6 +35,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/logs.ts')).logs,
   },
   {
+    name: 'which',
+    summary: 'say which container a process is in',
+    load: async () => (await import('./commands/which.ts')).which,
+  },
+  {
     name: 'doctor',
     summary: 'say what this machine has, lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.ts')).doctor,

@@ -4,6 +4,7 @@ import { differingKinds, keyOf, partsOf, type SetKey } from '../discovery/key.ts
 import { Observer, YOUNG_MS } from '../discovery/observer.ts';
 import { cgroupPaths, likelyMaker } from '../discovery/parentage.ts';
 import type { Member, NsSet } from '../discovery/sets.ts';
+import { startTracer } from '../discovery/tracer.ts';
 import { FsError } from '../errno.ts';
 import { ROOT_SERIAL, type Pid, type Serial } from '../ids.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
@@ -29,13 +30,16 @@ export const CHECKED_PER_ROUND = 200;
 /** Of a set's oldest processes, how many are looked at for one that lives in its pid namespace. */
 const INIT_CANDIDATES_LIMIT = 8;
 
+/** Events name pids of the initial pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h). */
+const INITIAL_PID_NAMESPACE = '4026531836';
+
 /** A set whose showing failed, for want of room in the journal, is tried again after this. */
 const AGAIN_MS = 1_000;
 
 const DISCOVERED_MODE = 0o755;
 const PID_PART = NAMESPACE_KINDS.findIndex(({ kind }) => kind === 'pid');
 
-type Doors = Pick<Machine, 'files' | 'kernel' | 'store' | 'events' | 'log' | 'declaredOf'>;
+type Doors = Pick<Machine, 'instance' | 'files' | 'kernel' | 'store' | 'events' | 'log' | 'declaredOf'>;
 
 /**
  * Keeps the registry's discovered containers as the machine's sets of namespaces are. Belongs to the main thread; between
@@ -71,8 +75,9 @@ export class Discovery implements Discoverer {
     return (this.#ready ??= this.#survey());
   }
 
-  /** Looks at the machine again and again until `end`. */
-  async run(): Promise<void> {
+  /** Looks at the machine again and again until `end`; `exact`: with events that slow every system call. */
+  async run(exact: boolean): Promise<void> {
+    this.#trace(exact);
     await this.ready();
     while (!this.#ended) {
       await sleep(ROUND_MS, undefined, { ref: false });
@@ -82,6 +87,24 @@ export class Discovery implements Discoverer {
         this.#doors.log.error({ err: cause }, 'bug: a round of discovery failed');
       }
     }
+  }
+
+  /** Events tell who made what, sooner than /proc; without them it is guessed where the maker is gone. */
+  #trace(exact: boolean): void {
+    const { log, instance, files } = this.#doors;
+    if (String(namespaceInode(files, 'self', 'pid')) !== INITIAL_PID_NAMESPACE) return;
+    const tracer = startTracer({
+      name: `nsdir-${instance.id}`,
+      exact,
+      onEvent: (event) => {
+        this.observer.hear(event, performance.now());
+      },
+      onEnd: (reason) => {
+        this.observer.ignored.clear();
+        log.warn({ reason }, 'no events from the kernel; looking at /proc only');
+      },
+    });
+    if (tracer) this.observer.ignored.add(tracer.pid as Pid);
   }
 
   end(): void {
@@ -99,13 +122,14 @@ export class Discovery implements Discoverer {
 
   within(pid: Pid, declared: Container): Container {
     if (this.#shown.size === 0) return declared;
-    const { sets } = this.observer;
-    const links = readLinks(this.#doors.files, pid);
-    const known = sets.member(pid);
-    const key = links && keyOf(links, { pid, startTime: known?.startTime ?? 0 });
-    const set = (key ? sets.get(key) : known?.set) ?? this.observer.look(pid, performance.now())?.set;
-    const found = this.#containerOf(set);
+    const found = this.#containerOf(this.observer.look(pid, performance.now())?.set ?? this.#setOfThread(pid));
     return found.found || contains(declared, found) ? found : declared;
+  }
+
+  /** Callers are known by thread. */
+  #setOfThread(thread: Pid): NsSet | undefined {
+    const links = readLinks(this.#doors.files, thread);
+    return links && this.observer.sets.get(keyOf(links, { pid: thread, startTime: 0 }));
   }
 
   async processesBelow(container: Container): Promise<Pid[]> {

@@ -84,7 +84,7 @@ export async function openMachine(options: OpenOptions): Promise<Machine & { rea
     return known.findLast(({ found }) => found === undefined) ?? registry.root;
   };
   const discovery = options.discover
-    ? new Discovery({ files: fs, kernel, store, events, log, declaredOf })
+    ? new Discovery({ instance, files: fs, kernel, store, events, log, declaredOf })
     : undefined;
   const machine = {
     instance,

@@ -4,6 +4,7 @@ import { forEachPaced } from '../pace.ts';
 import { PidWatch, readCgroups, readLinks, readProcess, type ProcessReading } from '../proc/scan.ts';
 import { isPending, keyOf, type SetKey } from './key.ts';
 import { Sets, type Member, type NsSet } from './sets.ts';
+import type { TraceEvent } from './trace-line.ts';
 
 /** A process is not looked at before it is this old: most do not live that long, and runtimes have stages that do not. */
 export const YOUNG_MS = 50;
@@ -19,6 +20,9 @@ export const ROTATED_PER_ROUND = 10;
 
 /** New pids that wait to be looked at. Beyond it /proc is listed once they are fewer. */
 export const WAITING_LIMIT = 16_384;
+
+/** Processes whose maker is known from an event and who were not looked at yet; the oldest is forgotten. */
+export const HINTS_LIMIT = 16_384;
 
 /** How far up unknown parents are looked at; the line above is the machine's. */
 const ANCESTORS_LIMIT = 64;
@@ -36,6 +40,8 @@ export class Observer {
   #waiting: Waiting[] = [];
   #young = new Set<Member>();
   #turn: IterableIterator<Member> | undefined;
+  /** The set a process was in that made another one, by the other's pid. */
+  readonly #hints = new Map<Pid, NsSet>();
   /** Our own helpers, of whom nothing is to be seen. */
   readonly ignored = new Set<Pid>();
 
@@ -74,6 +80,43 @@ export class Observer {
       this.look(pid, nowMs);
     });
     return news.stirred;
+  }
+
+  /** What an event tells; events come in the order in which things happened. */
+  hear(event: TraceEvent, nowMs: number): void {
+    if (event.kind === 'lost') {
+      this.#watch.distrust();
+      return;
+    }
+    const pid = event.pid as Pid;
+    const known = this.sets.member(pid);
+    if (event.kind === 'born') {
+      const from = known?.alive ? known.set : (this.#hints.get(pid) ?? this.look(pid, nowMs)?.set);
+      if (from) this.#hint(event.child as Pid, from);
+    } else if (event.kind === 'executed') {
+      if (known) this.#rejuvenate(known, nowMs);
+    } else {
+      const before = known?.set ?? this.#hints.get(pid);
+      // Gone already; those it made meanwhile came from where it was.
+      if (!this.look(pid, nowMs) && before) this.#hint(pid, before);
+    }
+  }
+
+  #hint(pid: Pid, from: NsSet): void {
+    this.#hints.delete(pid);
+    this.#hints.set(pid, from);
+    if (this.#hints.size <= HINTS_LIMIT) return;
+    for (const oldest of this.#hints.keys()) {
+      this.#hints.delete(oldest);
+      return;
+    }
+  }
+
+  /** It may have made namespaces before it called execve(2): it is looked at like a new one. */
+  #rejuvenate(member: Member, nowMs: number): void {
+    member.looks = 0;
+    member.dueMs = nowMs + (LOOKS_MS[0] ?? 0);
+    this.#young.add(member);
   }
 
   /** Every process there is, new ones at once: for who cannot wait. */
@@ -120,20 +163,30 @@ export class Observer {
     const links = readLinks(this.#files, seen.pid);
     const key = links && keyOf(links, seen);
     if (same && (key === undefined || key === same.set.key)) return same;
-    const maker = same ? undefined : this.#maker(seen, nowMs, depth);
+    const hint = same ? undefined : this.#hints.get(seen.pid);
+    this.#hints.delete(seen.pid);
+    const maker = same || hint ? undefined : this.#maker(seen, nowMs, depth);
     // Who may not be looked at is where its maker is.
     const own = key ?? maker?.set.key ?? this.sets.machine.key;
-    const from = same
-      ? { origin: same.set, orphan: false }
+    const known = same?.set ?? (hint?.key === own ? this.sets.oldest(hint)?.origin : hint);
+    const from = known
+      ? { origin: known, orphan: false }
       : { origin: maker && (maker.set.key === own ? maker.origin : maker.set), orphan: isReaper(seen.ppid) };
     const cgroup = own === this.sets.machine.key ? '' : readCgroups(this.#files, seen.pid);
     const orphan = maker !== undefined && maker.set.key === own ? maker.orphan : from.orphan;
+    this.#requireAlive(own, nowMs);
     const member = this.sets.place({ ...seen, cgroup }, own, { ...from, orphan }, nowMs);
     if (!same) {
       member.dueMs = nowMs + (LOOKS_MS[0] ?? 0);
       this.#young.add(member);
     }
     return member;
+  }
+
+  /** Numbers of namespaces are given again at once: a set whose last process is gone must not be taken for the next one. */
+  #requireAlive(key: SetKey, nowMs: number): void {
+    const set = this.sets.get(key);
+    if (set && set !== this.sets.machine && set.members.size > 0) this.liveOldest(set, nowMs);
   }
 
   /** The process this one is a child of, looked at if need be. */

@@ -86,7 +86,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   });
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
-  void machine.discovery?.run();
+  void machine.discovery?.run(options.discovery === 'exact');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
     await session.ended;
