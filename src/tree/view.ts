@@ -96,12 +96,18 @@ export class View {
     }
   }
 
-  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong. */
+  /**
+   * Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong; or of how it
+   * ended, where it ends because somebody is removing it.
+   */
   isEmpty(container: Container): boolean {
+    const isGoing = hiddenNow(container, Date.now()) !== 0;
     if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
     return !entriesOf(false).some(
       (control) =>
-        control.report !== 'error' && control.listed?.(container) !== false && this.resolves(container, control),
+        control.report !== 'error' &&
+        !(isGoing && control.report === 'exit') &&
+        control.listed?.(container) !== false && this.resolves(container, control),
     );
   }
 
