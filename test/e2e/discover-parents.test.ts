@@ -1,0 +1,24 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { discovering } from '../support/found.ts';
+import { scoreOf } from '../support/random-tree.ts';
+
+const RUNS = { numRuns: 6, endOnFailure: true } as const;
+
+it.each(['exact', 'on'] as const)('finds out who made what in any tree of processes: --discovery %s', async (how) => {
+  await using tree = await discovering(how);
+  let [sets, right] = [0, 0];
+  await fc.assert(
+    fc.asyncProperty(fc.nat(1_000_000), async (seed) => {
+      const score = await scoreOf(tree, seed);
+      sets += score.sets;
+      right += score.right;
+      // Without every event it is guessed where the maker is gone: a share, which is told.
+      if (how === 'exact') expect(score.wrong).toEqual([]);
+    }),
+    RUNS,
+  );
+  process.stdout.write(`--discovery ${how}: ${right} of ${sets} sets have the right parent\n`);
+  expect(sets).toBeGreaterThan(10);
+  expect(right / sets).toBeGreaterThan(0.5);
+});
