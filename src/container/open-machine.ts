@@ -38,7 +38,9 @@ export interface OpenOptions {
 const MACHINE_INIT = 1 as Pid;
 
 /** Opens the doors: journal, cgroups, launcher. The registry is as the journal has it; `recover` compares it with the kernel. */
-export async function openMachine(options: OpenOptions): Promise<Machine & { readonly discovery: Discovery | undefined }> {
+export async function openMachine(
+  options: OpenOptions,
+): Promise<Machine & { readonly discovery: Discovery | undefined }> {
   const { instance, log, initBinary, inodeOf } = options;
   const paths = runFiles(instance);
   for (const directory of [instance.runDir, instance.stateDir]) {
@@ -83,9 +85,7 @@ export async function openMachine(options: OpenOptions): Promise<Machine & { rea
     const known = serials.map((serial) => registry.get(serial)).filter((container) => container !== undefined);
     return known.findLast(({ found }) => found === undefined) ?? registry.root;
   };
-  const discovery = options.discover
-    ? new Discovery({ instance, files: fs, kernel, store, events, log, declaredOf })
-    : undefined;
+  const discovery = options.discover ? new Discovery({ files: fs, kernel, store, events, log, declaredOf }) : undefined;
   const machine = {
     instance,
     store,

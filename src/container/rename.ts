@@ -135,7 +135,10 @@ function requireHeld(machine: Machine, container: Container, parent: Container, 
     if (!found || !init) continue;
     const declared = machine.declaredOf(readCgroups(machine.files, init.pid));
     if (contains(declared, parent) || contains(container, declared)) continue;
-    throw new FsError('EBUSY', `Cannot ${what}: its processes are in the cgroup of "${pathOf(declared)}", and stay there`);
+    throw new FsError(
+      'EBUSY',
+      `Cannot ${what}: its processes are in the cgroup of "${pathOf(declared)}", and stay there`,
+    );
   }
 }
 

@@ -9,10 +9,7 @@ const PID_KIND = NAMESPACE_KINDS.findIndex(({ kind }) => kind === 'pid');
  * The key of the namespaces that `links` tell (see `readLinks`). The pid namespace of a process that asked for a new one
  * (unshare(2)) has no number until the first child is born: until then it is known by who asked.
  */
-export function keyOf(
-  links: readonly string[],
-  process: { readonly pid: number; readonly startTime: number },
-): SetKey {
+export function keyOf(links: readonly string[], process: { readonly pid: number; readonly startTime: number }): SetKey {
   const parts = links.map((inode, index) =>
     inode === '' && index === PID_KIND ? `${PENDING}${process.pid}.${process.startTime}` : inode,
   );

@@ -3,6 +3,7 @@ import type { Pid, Serial } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { PidWatch, readCgroups, readLinks, readProcess, type ProcessReading } from '../proc/scan.ts';
 import { isPending, keyOf, type SetKey } from './key.ts';
+import { Lineage } from './lineage.ts';
 import { Sets, type Member, type NsSet } from './sets.ts';
 import type { TraceEvent } from './trace-line.ts';
 
@@ -16,13 +17,10 @@ const LOOKS_MS: readonly number[] = [50, 150, 350, 750, 1_500, 3_000];
 export const READS_PER_ROUND = 512;
 
 /** Of the old ones, so many are looked at again in a round, in turns: what makes namespaces late and silently is found so. */
-export const ROTATED_PER_ROUND = 10;
+export const ROTATED_PER_ROUND = 4;
 
 /** New pids that wait to be looked at. Beyond it /proc is listed once they are fewer. */
-export const WAITING_LIMIT = 16_384;
-
-/** Processes whose maker is known from an event and who were not looked at yet; the oldest is forgotten. */
-export const HINTS_LIMIT = 16_384;
+export const WAITING_PIDS_LIMIT = 16_384;
 
 /** How far up unknown parents are looked at; the line above is the machine's. */
 const ANCESTORS_LIMIT = 64;
@@ -40,8 +38,9 @@ export class Observer {
   #waiting: Waiting[] = [];
   #young = new Set<Member>();
   #turn: IterableIterator<Member> | undefined;
-  /** The set a process was in that made another one, by the other's pid. */
-  readonly #hints = new Map<Pid, NsSet>();
+  readonly #lineage = new Lineage();
+  /** Every change of namespaces is heard of. */
+  exact = false;
   /** Our own helpers, of whom nothing is to be seen. */
   readonly ignored = new Set<Pid>();
 
@@ -76,8 +75,8 @@ export class Observer {
     await forEachPaced(this.#youngDue(nowMs, READS_PER_ROUND - due.length), (member) => {
       this.#again(member, nowMs);
     });
-    await forEachPaced(this.#rotated(), ({ pid }) => {
-      this.look(pid, nowMs);
+    await forEachPaced(this.#rotated(), (member) => {
+      this.#glance(member, nowMs);
     });
     return news.stirred;
   }
@@ -90,26 +89,14 @@ export class Observer {
     }
     const pid = event.pid as Pid;
     const known = this.sets.member(pid);
+    const now = known?.alive ? known.set : undefined;
     if (event.kind === 'born') {
-      const from = known?.alive ? known.set : (this.#hints.get(pid) ?? this.look(pid, nowMs)?.set);
-      if (from) this.#hint(event.child as Pid, from);
-    } else if (event.kind === 'executed') {
-      if (known) this.#rejuvenate(known, nowMs);
-    } else {
-      const before = known?.set ?? this.#hints.get(pid);
-      // Gone already; those it made meanwhile came from where it was.
-      if (!this.look(pid, nowMs) && before) this.#hint(pid, before);
-    }
-  }
-
-  #hint(pid: Pid, from: NsSet): void {
-    this.#hints.delete(pid);
-    this.#hints.set(pid, from);
-    if (this.#hints.size <= HINTS_LIMIT) return;
-    for (const oldest of this.#hints.keys()) {
-      this.#hints.delete(oldest);
+      if (!now && !this.#lineage.get(pid)) this.look(pid, nowMs);
+      this.#lineage.born(pid, event.child as Pid, event.apart, now ?? this.sets.member(pid)?.set);
       return;
     }
+    if (event.kind === 'changed') this.#lineage.changed(pid, event.atSec, now);
+    if (known) this.#rejuvenate(known, nowMs);
   }
 
   /** It may have made namespaces before it called execve(2): it is looked at like a new one. */
@@ -119,16 +106,12 @@ export class Observer {
     this.#young.add(member);
   }
 
-  /** Every process there is, new ones at once: for who cannot wait. */
-  *newest(nowMs: number): Generator<Member> {
+  /** Looks at all that is new at once: for who cannot wait. */
+  catchUp(nowMs: number): void {
     const news = this.#watch.news(nowMs);
     const pids = new Set([...this.#waiting.map(({ pid }) => pid), ...news.candidates]);
     this.#waiting = [];
-    for (const pid of pids) {
-      if (this.sets.member(pid) && news.all === undefined) continue;
-      const member = this.look(pid, nowMs);
-      if (member?.alive === true) yield member;
-    }
+    for (const pid of pids) if (!this.sets.member(pid) || news.all) this.look(pid, nowMs);
   }
 
   /** The set's oldest process that lives and is in it by now; `undefined` if there is none any more. */
@@ -148,6 +131,7 @@ export class Observer {
     const seen = this.ignored.has(pid) ? undefined : readProcess(this.#files, pid);
     if (!seen || this.ignored.has(seen.ppid)) {
       if (known) this.#bury(known);
+      else this.#lineage.gone(pid);
       return undefined;
     }
     const same = known?.startTime === seen.startTime ? known : undefined;
@@ -162,20 +146,21 @@ export class Observer {
   #place(seen: ProcessReading, same: Member | undefined, nowMs: number, depth: number): Member | undefined {
     const links = readLinks(this.#files, seen.pid);
     const key = links && keyOf(links, seen);
-    if (same && (key === undefined || key === same.set.key)) return same;
-    const hint = same ? undefined : this.#hints.get(seen.pid);
-    this.#hints.delete(seen.pid);
-    const maker = same || hint ? undefined : this.#maker(seen, nowMs, depth);
+    if (same && (key === undefined || key === same.set.key)) {
+      if (key) this.#lineage.seen(seen.pid, same.set, monotonicSec());
+      return same;
+    }
+    const maker = same ? undefined : this.#maker(seen, nowMs, depth);
     // Who may not be looked at is where its maker is.
     const own = key ?? maker?.set.key ?? this.sets.machine.key;
-    const known = same?.set ?? (hint?.key === own ? this.sets.oldest(hint)?.origin : hint);
-    const from = known
-      ? { origin: known, orphan: false }
+    const from = same
+      ? { origin: same.set, orphan: false }
       : { origin: maker && (maker.set.key === own ? maker.origin : maker.set), orphan: isReaper(seen.ppid) };
     const cgroup = own === this.sets.machine.key ? '' : readCgroups(this.#files, seen.pid);
     const orphan = maker !== undefined && maker.set.key === own ? maker.orphan : from.orphan;
     this.#requireAlive(own, nowMs);
     const member = this.sets.place({ ...seen, cgroup }, own, { ...from, orphan }, nowMs);
+    if (key) this.#lineage.seen(seen.pid, member.set, monotonicSec());
     if (!same) {
       member.dueMs = nowMs + (LOOKS_MS[0] ?? 0);
       this.#young.add(member);
@@ -202,7 +187,7 @@ export class Observer {
       const there = new Set(all);
       for (const member of this.sets.members()) if (!there.has(member.pid)) this.#bury(member);
     }
-    const room = WAITING_LIMIT - this.#waiting.length;
+    const room = WAITING_PIDS_LIMIT - this.#waiting.length;
     if (candidates.length > room) this.#watch.distrust();
     for (const pid of candidates.slice(0, room)) {
       if (!all || !this.sets.member(pid)) this.#waiting.push({ pid, dueMs: nowMs + YOUNG_MS });
@@ -233,6 +218,12 @@ export class Observer {
     else member.dueMs += next - before;
   }
 
+  /** The cheapest look: has it other namespaces than before? That it is the same process is asked only then. */
+  #glance(member: Member, nowMs: number): void {
+    const links = readLinks(this.#files, member.pid);
+    if (!links || keyOf(links, member) !== member.set.key) this.look(member.pid, nowMs);
+  }
+
   #rotated(): Member[] {
     const turn: Member[] = [];
     while (turn.length < ROTATED_PER_ROUND) {
@@ -247,7 +238,16 @@ export class Observer {
     return turn;
   }
 
+  /** Which set the one was made in that this process is in: by events, else as it was found. */
+  originOf(member: Member): { readonly set: NsSet | undefined; readonly isTold: boolean } {
+    const told = this.#lineage.origin(member.set);
+    // Without every event, what is to be seen of a maker that lives is better than what was heard.
+    if (told && (this.exact || member.orphan)) return { set: told, isTold: true };
+    return { set: member.origin, isTold: false };
+  }
+
   #bury(member: Member): void {
+    this.#lineage.gone(member.pid);
     this.#young.delete(member);
     this.sets.bury(member);
   }
@@ -256,4 +256,9 @@ export class Observer {
 /** Orphans become children of the machine's init; or of a reaper of their own, which cannot be told (prctl(2)). */
 function isReaper(ppid: Pid): boolean {
   return ppid === 1;
+}
+
+/** CLOCK_MONOTONIC, as events have it. */
+function monotonicSec(): number {
+  return Number(process.hrtime.bigint()) / 1e9;
 }

@@ -1,5 +1,6 @@
 import type { Pid, Serial } from '../ids.ts';
 import { isPending, type SetKey } from './key.ts';
+import type { Stage } from './lineage.ts';
 
 /** A process as it was last seen. */
 export interface Member {
@@ -32,6 +33,8 @@ export interface NsSet {
   serial: Serial | undefined;
   /** What made it, or made what made it. Followed where `serial` is absent. */
   parent: NsSet | undefined;
+  /** Where it stands in what events told. */
+  stage: Stage | undefined;
 }
 
 /** Who is in which set, as far as it was seen. Knows no files and no clock. */
@@ -155,7 +158,7 @@ export class Sets {
     while (at && at.serial === undefined) at = at.parent;
     const found = at ?? this.machine;
     // What is passed over now is passed over for good once it is empty: chains do not grow.
-    for (let each = set; each && each !== found; ) {
+    for (let each = set; each && each !== found;) {
       const { parent } = each;
       if (each.members.size === 0) each.parent = found;
       each = parent;
@@ -175,7 +178,7 @@ export class Sets {
   }
 
   #make(key: SetKey, seenAtMs: number, parent: NsSet | undefined): NsSet {
-    const set: NsSet = { key, members: new Set(), seenAtMs, serial: undefined, parent };
+    const set: NsSet = { key, members: new Set(), seenAtMs, serial: undefined, parent, stage: undefined };
     this.#byKey.set(key, set);
     this.fresh.add(set);
     return set;

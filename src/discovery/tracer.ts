@@ -22,15 +22,12 @@ at=$top/instances/$1.$$
 mkdir "$at"
 echo mono >"$at/trace_clock"
 echo ${BUFFER_KIB} >"$at/buffer_size_kb"
-events=sched/sched_process_exec
-if [ "$2" = exact ]; then
-  events="$events sched/sched_process_fork syscalls/sys_exit_unshare syscalls/sys_exit_setns"
-else
-  echo 'clone_flags & ${NEW_NAMESPACE}' >"$at/events/task/task_newtask/filter"
-  events="$events task/task_newtask"
-fi
+echo 'clone_flags & ${NEW_NAMESPACE}' >"$at/events/task/task_newtask/filter"
+events='task/task_newtask sched/sched_process_fork sched/sched_process_exec'
+if [ "$2" = exact ]; then events="$events syscalls/sys_exit_unshare syscalls/sys_exit_setns"; fi
 for event in $events; do echo 1 >"$at/events/$event/enable"; done
 echo 1 >"$at/tracing_on"
+echo ready
 cat "$at/trace_pipe" &
 pipe=$!
 exec >/dev/null 2>&1
@@ -40,23 +37,22 @@ wait "$pipe" || :
 rmdir "$at"
 `;
 
-export interface Tracer {
-  /** Of the process that reads, and of those it starts. */
-  readonly pid: number;
-  stop(): void;
-}
-
 export interface TracerOptions {
   /** A word: the name of the tracer's instance. */
   readonly name: string;
   readonly exact: boolean;
+  /** From now on nothing is missed. */
+  readonly onReady: () => void;
   readonly onEvent: (event: TraceEvent) => void;
   /** No more events come; `reason` is what it said. */
   readonly onEnd: (reason: string) => void;
 }
 
-/** Begins to read events where the kernel has tracefs; `onEnd` is called where it has not. Events cost others nothing. */
-export function startTracer({ name, exact, onEvent, onEnd }: TracerOptions): Tracer | undefined {
+/**
+ * Begins to read events where the kernel has tracefs; `onEnd` is called where it has not. Gives the pid of the child that
+ * reads, and starts another one.
+ */
+export function startTracer({ name, exact, onReady, onEvent, onEnd }: TracerOptions): number | undefined {
   const script = ['sh', '-c', SCRIPT, 'sh', name, exact ? 'exact' : 'on'];
   const child: ChildProcess = spawn('unshare', ['--mount', '--propagation', 'slave', ...script], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -70,6 +66,7 @@ export function startTracer({ name, exact, onEvent, onEnd }: TracerOptions): Tra
   });
   if (child.stdout) {
     createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line === 'ready') onReady();
       const event = parseTraceLine(line);
       if (event) onEvent(event);
     });
@@ -78,6 +75,5 @@ export function startTracer({ name, exact, onEvent, onEnd }: TracerOptions): Tra
     onEnd(reason.trim());
   });
   child.unref();
-  const stop = () => child.stdin?.end();
-  return child.pid === undefined ? undefined : { pid: child.pid, stop };
+  return child.pid;
 }

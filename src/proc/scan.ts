@@ -54,7 +54,7 @@ const PROBE_LIMIT = 256;
  * How often /proc is listed while processes come and go: for pids out of the order (clone3 with `set_tid`), and for those
  * that ended.
  */
-const RELIST_MS = 2_000;
+const RELIST_MS = 5_000;
 
 /** What changed since the last look. */
 export interface PidNews {

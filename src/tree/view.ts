@@ -107,7 +107,8 @@ export class View {
       (control) =>
         control.report !== 'error' &&
         !(isGoing && control.report === 'exit') &&
-        control.listed?.(container) !== false && this.resolves(container, control),
+        control.listed?.(container) !== false &&
+        this.resolves(container, control),
     );
   }
 

@@ -22,9 +22,9 @@ it('nsdir tree shows what was made or named here, and with --all what was discov
   await using maker = await unshared(['--mount']);
   const at = await shown(tree, maker.pid);
   const names = async (...options: string[]) =>
-    (JSON.parse((await tree.nsdir('tree', '--json', ...options)).stdout) as { children: { name: string }[] }).children.map(
-      ({ name }) => name,
-    );
+    (
+      JSON.parse((await tree.nsdir('tree', '--json', ...options)).stdout) as { children: { name: string }[] }
+    ).children.map(({ name }) => name);
   expect(await names()).toEqual(['web']);
   expect(await names('--all')).toEqual(expect.arrayContaining(['web', at]));
   await tree.ok(`mv ${at} mine-${process.pid}`);

@@ -32,7 +32,10 @@ it('vanishes with its last child', async () => {
 
 it('is the same container when its first process ends and another goes on', async () => {
   await using tree = await discovering();
-  await using maker = await unshared(['--mount'], `sh -c '${OWN_PID.replaceAll("'", `'\\''`)} >&2; exec sleep 1000' & sleep 1`);
+  await using maker = await unshared(
+    ['--mount'],
+    `sh -c '${OWN_PID.replaceAll("'", `'\\''`)} >&2; exec sleep 1000' & sleep 1`,
+  );
   const at = await shown(tree, maker.pid);
   const before = await tree.ok(`stat -c %i ${at}`);
   await eventually(() => !isAlive(maker.pid), 'the first has ended');

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { discovering } from '../support/found.ts';
+import { discovering, shown, unshared } from '../support/found.ts';
 import { scoreOf } from '../support/random-tree.ts';
 
 const RUNS = { numRuns: 6, endOnFailure: true } as const;
 
 it.each(['exact', 'on'] as const)('finds out who made what in any tree of processes: --discovery %s', async (how) => {
   await using tree = await discovering(how);
+  await using first = await unshared(['--uts']);
+  await shown(tree, first.pid);
   let [sets, right] = [0, 0];
   await fc.assert(
     fc.asyncProperty(fc.nat(1_000_000), async (seed) => {

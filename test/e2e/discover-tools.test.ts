@@ -45,7 +45,11 @@ function sleeper(seconds: number): number | undefined {
   const found = readdirSync('/proc').find((name) => {
     if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/cmdline`)) return false;
     try {
-      return /^(\/bin\/)?sleep$/.test(words(name).at(-2) ?? '') && words(name).length === 2 && words(name)[1] === String(seconds);
+      return (
+        /^(\/bin\/)?sleep$/.test(words(name).at(-2) ?? '') &&
+        words(name).length === 2 &&
+        words(name)[1] === String(seconds)
+      );
     } catch {
       return false;
     }

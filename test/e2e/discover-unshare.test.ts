@@ -13,7 +13,10 @@ const COMBINATIONS: readonly [options: string, kinds: string][] = [
   ['--pid --fork', 'pid'],
   ['--pid', 'pid'],
   ['--mount --uts --ipc', 'mnt uts ipc'],
-  ['--mount --uts --ipc --net --pid --fork --user --map-root-user --cgroup --time', 'mnt uts ipc net pid user cgroup time'],
+  [
+    '--mount --uts --ipc --net --pid --fork --user --map-root-user --cgroup --time',
+    'mnt uts ipc net pid user cgroup time',
+  ],
 ];
 
 describe('what unshare makes appears by itself', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { differences, examplesIn, runExample, type Example, type Session } from '../support/examples.ts';
+import { discovering } from '../support/found.ts';
 import { limitInCode, limitsIn } from '../support/limits.ts';
 import { mounted } from '../support/mounted.ts';
 
@@ -8,7 +9,7 @@ const DOCUMENTS = ['README.md', 'docs/semantics.md'];
 describe.each(DOCUMENTS)('%s says what happens', (document) => {
   for (const example of examplesIn(document)) {
     it(`${document}:${example.line}: ${example.says}`, async () => {
-      await using tree = await mounted();
+      await using tree = await (example.chapter.includes('Discovery') ? discovering() : mounted());
       const session = await runExample(example, tree);
       expect(differences(example, session).join('\n')).toBe('');
       for (const altered of alterations(example, session)) {

@@ -15,7 +15,22 @@ interface Step {
 }
 
 const OPS = ['make', 'make', 'make', 'make', 'move', 'exchange', 'drop', 'attr', 'want', 'start', 'start'] as const;
-const LATER_OPS = ['found', 'found', 'pin', 'pin', 'lost', 'unshown', 'moving', 'phase', 'phase', 'exit', 'clear', 'error', 'reveal', 'next'] as const;
+const LATER_OPS = [
+  'found',
+  'found',
+  'pin',
+  'pin',
+  'lost',
+  'unshown',
+  'moving',
+  'phase',
+  'phase',
+  'exit',
+  'clear',
+  'error',
+  'reveal',
+  'next',
+] as const;
 
 const step: fc.Arbitrary<Step> = fc.record({
   op: fc.constantFrom(...OPS, ...LATER_OPS),

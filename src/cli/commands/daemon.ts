@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { abortConnection } from '../../../mount/device/fusectl.ts';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
 import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
+import { runDiscovery } from '../../container/discovery-run.ts';
 import { forgetFound } from '../../container/found.ts';
 import { openMachine } from '../../container/open-machine.ts';
 import { recover } from '../../container/recover.ts';
@@ -86,7 +87,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   });
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
-  void machine.discovery?.run(options.discovery === 'exact');
+  if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
     await session.ended;

@@ -45,10 +45,17 @@ export class Reader {
       const entries = await this.#slots.use(() => readdir(directory, { withFileTypes: true }));
       const names = entries.map((entry) => entry.name);
       const own = names.includes('.state') ? await this.#slots.use(() => figures(directory)) : {};
-      const origin = names.includes('.origin') ? await ifThere(readFile(path.join(directory, '.origin'), 'utf8')) : undefined;
+      const origin = names.includes('.origin')
+        ? await ifThere(readFile(path.join(directory, '.origin'), 'utf8'))
+        : undefined;
       const inner = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
       const children = await Promise.all(inner.map((entry) => this.read(path.join(directory, entry.name), entry.name)));
-      return { name, ...own, ...(origin && { origin: origin.trim() }), children: children.filter((child) => child !== undefined) };
+      return {
+        name,
+        ...own,
+        ...(origin && { origin: origin.trim() }),
+        children: children.filter((child) => child !== undefined),
+      };
     } catch (error) {
       const errno = systemErrno(error) ?? String(error);
       return errno === 'ENOENT' ? undefined : { name, error: errno, children: [] };

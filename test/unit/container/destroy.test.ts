@@ -77,7 +77,9 @@ describe('stop', () => {
   test('EBUSY when the daemon lives in it, and nobody is killed', async () => {
     using machine = new FakeMachine();
     machine.spawn(await running(machine, 'web/job'), { pid: process.pid });
-    await expect(stop(machine, machine.container('web'), { pid: OUTSIDE, uid: 0 })).rejects.toMatchObject({ errno: 'EBUSY' });
+    await expect(stop(machine, machine.container('web'), { pid: OUTSIDE, uid: 0 })).rejects.toMatchObject({
+      errno: 'EBUSY',
+    });
     expect(machine.cgroupfs.processes.has(process.pid)).toBe(true);
   });
 });

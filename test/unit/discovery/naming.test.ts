@@ -42,7 +42,10 @@ describe('nameFrom', () => {
 });
 
 describe('freeName', () => {
-  const taken = (...names: string[]) => (name: string) => names.includes(name);
+  const taken =
+    (...names: string[]) =>
+    (name: string) =>
+      names.includes(name);
 
   test('is the name itself, else with the least number from 2 behind it', () => {
     expect(freeName('web', taken())).toBe('web');

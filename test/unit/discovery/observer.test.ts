@@ -178,7 +178,7 @@ describe('Observer', () => {
     add({ pid: 100, ppid: 1 });
     await survey();
     add({ pid: 50, ppid: 1, ns: { mnt: 100 } });
-    await pass(3_000);
+    await pass(6_000);
     await pass();
     expect(setOf(50)).toBeDefined();
   });
@@ -188,12 +188,14 @@ describe('Observer', () => {
     add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
     await survey();
     const maker = setOf(10);
-    observer.hear({ kind: 'born', pid: 10, child: 11 }, now());
-    observer.hear({ kind: 'born', pid: 11, child: 12 }, now());
+    observer.hear({ kind: 'born', pid: 10, child: 11, apart: false }, now());
+    observer.hear({ kind: 'born', pid: 11, child: 12, apart: false }, now());
     remove(10);
     add({ pid: 12, ppid: 1, ns: { uts: 101 } });
     await pass(1);
     await pass();
-    expect(observer.sets.member(12 as Pid)).toMatchObject({ origin: maker, orphan: false });
+    const orphan = observer.sets.member(12 as Pid)!;
+    expect(orphan.orphan).toBe(true);
+    expect(observer.originOf(orphan)).toEqual({ set: maker, isTold: true });
   });
 });
