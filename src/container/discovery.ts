@@ -7,6 +7,7 @@ import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { readStatus } from '../proc/process.ts';
 import { readCgroups, readLinks } from '../proc/scan.ts';
+import { Rotation } from '../rotation.ts';
 import { now } from '../time.ts';
 import type { Change } from './change.ts';
 import { chainOf, isLive, subtree, type Container, type PinnedProcess } from './container.ts';
@@ -19,6 +20,9 @@ import type { Machine } from './machine.ts';
 
 /** Containers whose first process is checked in a round in which some task ended. */
 export const CHECKED_PER_ROUND = 200;
+
+/** How long a set waits for the one it was made in to be shown. */
+const MAKER_WAIT_MS = 150;
 
 /** A set whose showing failed, for want of room in the journal, is tried again after this. */
 const AGAIN_MS = 1_000;
@@ -40,7 +44,7 @@ export class Discovery implements Discoverer {
   readonly #owner = new WeakMap<NsSet, number>();
   readonly #failedAtMs = new WeakMap<NsSet, number>();
   #ready: Promise<void> | undefined;
-  #checks: IterableIterator<Container> | undefined;
+  readonly #checks = new Rotation(() => this.#shown.values());
   #swept = true;
 
   constructor(doors: Doors) {
@@ -66,7 +70,7 @@ export class Discovery implements Discoverer {
   async round(): Promise<void> {
     const stirred = await this.observer.round(performance.now());
     if (!this.#swept) this.#sweep();
-    if (stirred) for (const container of this.#turn()) this.#check(container);
+    if (stirred) for (const container of this.#checks.next(CHECKED_PER_ROUND)) this.#check(container);
     for (const set of [...this.observer.sets.emptied]) this.#emptied(set);
     await this.#showFresh();
   }
@@ -128,7 +132,7 @@ export class Discovery implements Discoverer {
     if (known !== undefined && this.#shown.isFull(known)) return 'too many';
     const oldest = this.observer.liveOldest(set, performance.now());
     const { files, kernel, store, declaredOf } = this.#doors;
-    if (!oldest) return undefined;
+    if (!oldest || this.#awaitsMaker(set, oldest)) return undefined;
     const init = this.#places.initOf(set) ?? oldest;
     const cgroup = readCgroups(files, init.pid);
     const declared = declaredOf(cgroup);
@@ -163,6 +167,13 @@ export class Discovery implements Discoverer {
     return undefined;
   }
 
+  /** A set that was seen later, though it was there before, is about to be shown. */
+  #awaitsMaker(set: NsSet, oldest: Member): boolean {
+    const { set: origin } = this.observer.originOf(oldest);
+    if (!origin || origin.members.size === 0 || !this.observer.sets.fresh.has(origin)) return false;
+    return performance.now() - set.seenAtMs < MAKER_WAIT_MS;
+  }
+
   #pauseMs(set: NsSet): number {
     const failed = this.#failedAtMs.get(set);
     return failed === undefined ? 0 : failed + AGAIN_MS - set.seenAtMs;
@@ -191,18 +202,6 @@ export class Discovery implements Discoverer {
     if (!this.observer.liveOldest(set, at)) return;
     const next = this.#places.initOf(set) ?? this.observer.sets.oldest(set);
     if (next) this.#pin(container, set.key, next, markOf(this.#doors.kernel, next, set.key));
-  }
-
-  *#turn(): Generator<Container> {
-    for (let count = 0; count < CHECKED_PER_ROUND; count++) {
-      this.#checks ??= this.#shown.values();
-      const { value, done } = this.#checks.next();
-      if (done === true) {
-        this.#checks = undefined;
-        return;
-      }
-      yield value;
-    }
   }
 
   #emptied(set: NsSet): void {
@@ -266,6 +265,7 @@ export class Discovery implements Discoverer {
         this.observer.sets.forget(change.serial);
         this.#swept = false;
         return;
+      default:
     }
   }
 

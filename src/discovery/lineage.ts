@@ -32,7 +32,10 @@ export class Lineage {
   /** `now`: the set the maker is in, if it is known from a look only. */
   born(pid: Pid, child: Pid, apart: boolean, now: NsSet | undefined): void {
     const stage = this.#of(pid, now);
-    if (stage) this.#put(child, apart ? after(stage) : stage);
+    const told = this.#stages.get(child);
+    // Of a child that was born apart a second event says that it was born.
+    if (!stage || (!apart && told && told.before === stage && !told.set)) return;
+    this.#put(child, apart ? after(stage) : stage);
   }
 
   /** It has other namespaces since `atSec`. */

@@ -16,7 +16,7 @@ const SHORT_ID = 12;
 
 interface Rule {
   readonly pattern: RegExp;
-  name(found: string, clues: NamingClues): string;
+  readonly name: (found: string, clues: NamingClues) => string;
 }
 
 const same = (found: string) => found;

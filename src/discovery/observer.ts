@@ -2,6 +2,7 @@ import type { FileAccess } from '../files.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { PidWatch, readCgroups, readLinks, readProcess, type ProcessReading } from '../proc/scan.ts';
+import { Rotation } from '../rotation.ts';
 import { isPending, keyOf, type SetKey } from './key.ts';
 import { Lineage } from './lineage.ts';
 import { Sets, type Member, type NsSet } from './sets.ts';
@@ -37,7 +38,7 @@ export class Observer {
   readonly #watch: PidWatch;
   #waiting: Waiting[] = [];
   #young = new Set<Member>();
-  #turn: IterableIterator<Member> | undefined;
+  readonly #rotation = new Rotation(() => this.sets.members());
   readonly #lineage = new Lineage();
   /** Every change of namespaces is heard of. */
   exact = false;
@@ -75,7 +76,7 @@ export class Observer {
     await forEachPaced(this.#youngDue(nowMs, READS_PER_ROUND - due.length), (member) => {
       this.#again(member, nowMs);
     });
-    await forEachPaced(this.#rotated(), (member) => {
+    await forEachPaced(this.#rotation.next(ROTATED_PER_ROUND), (member) => {
       this.#glance(member, nowMs);
     });
     return news.stirred;
@@ -222,20 +223,6 @@ export class Observer {
   #glance(member: Member, nowMs: number): void {
     const links = readLinks(this.#files, member.pid);
     if (!links || keyOf(links, member) !== member.set.key) this.look(member.pid, nowMs);
-  }
-
-  #rotated(): Member[] {
-    const turn: Member[] = [];
-    while (turn.length < ROTATED_PER_ROUND) {
-      this.#turn ??= this.sets.members();
-      const { value, done } = this.#turn.next();
-      if (done === true) {
-        this.#turn = undefined;
-        break;
-      }
-      turn.push(value);
-    }
-    return turn;
   }
 
   /** Which set the one was made in that this process is in: by events, else as it was found. */

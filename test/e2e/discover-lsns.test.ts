@@ -24,7 +24,7 @@ it('says who shares what as lsns does: every namespace that has a process is in 
   const has = new Map<string, Map<string, number>>();
   for (const at of [...mine, '.']) has.set(at, namespaces(await tree.ok(`cat ${at}/.nsproxy`)));
   for (const { ns, type, pid } of listed.namespaces) {
-    const containers = [...has].filter(([, kinds]) => kinds.get(type) === Number(ns)).map(([at]) => at);
+    const containers = [...has].filter(([, kinds]) => kinds.get(type) === ns).map(([at]) => at);
     const inTruth = new Set<string>();
     for (const at of mine) {
       const pids = (await tree.ok(`cat ${at}/.procs`)).split('\n');

@@ -6,7 +6,7 @@ import path from 'node:path';
 export interface Runtime {
   readonly tool: string;
   /** How long what it starts sleeps is what it is known by. */
-  command(name: string, seconds: number): string;
+  readonly command: (name: string, seconds: number) => string;
   /** What its container is called. */
   readonly called: (name: string) => string | RegExp;
   /** Afterwards, whatever happened. */

@@ -23,6 +23,17 @@ describe('Lineage.origin', () => {
     expect(lineage.origin(first)).toBe(top);
   });
 
+  test('is the set of a process that was born apart, told of twice', () => {
+    const lineage = new Lineage();
+    const [apart, inner] = [set('apart'), set('inner')];
+    lineage.born(ONE, TWO, true, top);
+    lineage.born(ONE, TWO, false, top);
+    lineage.born(TWO, THREE, true, undefined);
+    lineage.seen(TWO, apart, 6);
+    lineage.seen(THREE, inner, 6);
+    expect([lineage.origin(inner), lineage.origin(apart)]).toEqual([apart, top]);
+  });
+
   test('passes over a stage that nobody was seen in', () => {
     const lineage = new Lineage();
     lineage.born(ONE, TWO, true, top);
