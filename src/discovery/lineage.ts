@@ -52,6 +52,13 @@ export class Lineage {
     this.#put(pid, after(stage));
   }
 
+  /** It called setns(2), and is in `set` since; it was before, unless it is known that it was in another one. */
+  joined(pid: Pid, set: NsSet, atSec: number): void {
+    const stage = this.#stages.get(pid);
+    if (stage?.set && stage.set !== set) this.#put(pid, { ...after(stage), set });
+    else this.seen(pid, set, atSec);
+  }
+
   /** A look at a process found it in `set`. */
   seen(pid: Pid, set: NsSet, atSec: number): void {
     const stage = this.#stages.get(pid);

@@ -97,6 +97,10 @@ export class Observer {
       return;
     }
     if (event.kind === 'changed') this.#lineage.changed(pid, event.atSec, now);
+    if (event.kind === 'joined') {
+      const set = this.look(pid, nowMs)?.set;
+      if (set) this.#lineage.joined(pid, set, monotonicSec());
+    }
     if (known) this.#rejuvenate(known, nowMs);
   }
 

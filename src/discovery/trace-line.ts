@@ -3,8 +3,10 @@ export type TraceEvent =
   /** `apart`: the child got namespaces of its own in the same moment. */
   | { readonly kind: 'born'; readonly pid: number; readonly child: number; readonly apart: boolean }
   | { readonly kind: 'executed'; readonly pid: number }
-  /** It has other namespaces now, by unshare(2) or setns(2). */
+  /** It has namespaces of its own now, by unshare(2). */
   | { readonly kind: 'changed'; readonly pid: number; readonly atSec: number }
+  /** It went into namespaces that were there, by setns(2); it may have been in them before. */
+  | { readonly kind: 'joined'; readonly pid: number }
   /** Events were lost: the buffer was full. */
   | { readonly kind: 'lost' };
 
@@ -20,7 +22,8 @@ export function parseTraceLine(line: string): TraceEvent | undefined {
   const pid = Number(who);
   if (pid === 0) return undefined;
   if (what.startsWith('sched_process_exec:')) return { kind: 'executed', pid };
-  if (/^sys_(?:unshare|setns) -> 0x0$/.test(what)) return { kind: 'changed', pid, atSec: Number(when) };
+  if (what === 'sys_setns -> 0x0') return { kind: 'joined', pid };
+  if (what === 'sys_unshare -> 0x0') return { kind: 'changed', pid, atSec: Number(when) };
   const [found, made, forked] = CHILD_PID.exec(what) ?? [];
   return found === undefined
     ? undefined

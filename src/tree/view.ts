@@ -146,7 +146,9 @@ export function checkLength(name: string): void {
 
 /** A discovered container goes by itself: the kernel must ask for it by name each time. */
 function childEntry(child: Container): Entry {
-  return { attr: directoryAttr(child), cacheable: child.found === undefined };
+  return child.found
+    ? { attr: directoryAttr(child), cacheable: false, fleeting: true }
+    : { attr: directoryAttr(child), cacheable: true };
 }
 
 export function directoryAttr(container: Container): Attr {

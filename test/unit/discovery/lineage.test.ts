@@ -54,6 +54,16 @@ describe('Lineage.origin', () => {
     expect([lineage.origin(there), lineage.origin(here)]).toEqual([here, top]);
   });
 
+  test('is the set that a process joined, for what it makes then', () => {
+    const lineage = new Lineage();
+    const [joined, made] = [set('joined'), set('made')];
+    lineage.born(ONE, TWO, false, top);
+    lineage.joined(TWO, joined, 5);
+    lineage.born(TWO, THREE, true, undefined);
+    lineage.seen(THREE, made, 6);
+    expect(lineage.origin(made)).toBe(joined);
+  });
+
   test('is right also if a look was ahead of the event', () => {
     const lineage = new Lineage();
     lineage.born(ONE, TWO, true, set('root'));

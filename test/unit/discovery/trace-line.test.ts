@@ -16,7 +16,7 @@ const LINES: readonly [line: string, event: unknown][] = [
     { kind: 'born', pid: 77, child: 78, apart: false },
   ],
   ['         python3-77      [001] .....  1561.98: sys_unshare -> 0x0', { kind: 'changed', pid: 77, atSec: 1561.98 }],
-  ['         python3-77      [001] .....  1561.98: sys_setns -> 0x0', { kind: 'changed', pid: 77, atSec: 1561.98 }],
+  ['         python3-77      [001] .....  1561.98: sys_setns -> 0x0', { kind: 'joined', pid: 77 }],
   ['         python3-77      [001] .....  1561.98: sys_unshare -> 0xffffffffffffffff', undefined],
   ['CPU:1 [LOST 42 EVENTS]', { kind: 'lost' }],
   ['           <...>-5       [000] .....  1561.98: sched_process_exit: comm=sh', undefined],
