@@ -115,7 +115,8 @@ export class Discovery implements Discoverer {
   async #showFresh(): Promise<void> {
     const at = performance.now();
     const { sets } = this.observer;
-    const due = [...sets.fresh].filter(({ seenAtMs, members }) => members.size > 0 && at - seenAtMs >= YOUNG_MS);
+    const { showAfterMs } = this.observer;
+    const due = [...sets.fresh].filter(({ seenAtMs, members }) => members.size > 0 && at - seenAtMs >= showAfterMs);
     let unshown = 0;
     await forEachPaced(due, (set) => {
       if (this.#show(set) === 'too many') unshown += 1;

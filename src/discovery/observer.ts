@@ -94,6 +94,7 @@ export class Observer {
     if (event.kind === 'born') {
       if (!now && !this.#lineage.get(pid)) this.look(pid, nowMs);
       this.#lineage.born(pid, event.child as Pid, event.apart, now ?? this.sets.member(pid)?.set);
+      if (this.exact) this.#await(event.child as Pid, nowMs);
       return;
     }
     if (event.kind === 'changed') this.#lineage.changed(pid, event.atSec, now);
@@ -195,7 +196,7 @@ export class Observer {
     const room = WAITING_PIDS_LIMIT - this.#waiting.length;
     if (candidates.length > room) this.#watch.distrust();
     for (const pid of candidates.slice(0, room)) {
-      if (!all || !this.sets.member(pid)) this.#waiting.push({ pid, dueMs: nowMs + YOUNG_MS });
+      if (!all || !this.sets.member(pid)) this.#await(pid, nowMs);
     }
   }
 
@@ -227,6 +228,15 @@ export class Observer {
   #glance(member: Member, nowMs: number): void {
     const links = readLinks(this.#files, member.pid);
     if (!links || keyOf(links, member) !== member.set.key) this.look(member.pid, nowMs);
+  }
+
+  /** Age at which a set is shown: those it came of must have been looked at, where all of them are known. */
+  get showAfterMs(): number {
+    return this.exact ? 2 * YOUNG_MS : YOUNG_MS;
+  }
+
+  #await(pid: Pid, nowMs: number): void {
+    if (this.#waiting.length < WAITING_PIDS_LIMIT) this.#waiting.push({ pid, dueMs: nowMs + YOUNG_MS });
   }
 
   /** Which set the one was made in that this process is in: by events, else as it was found. */
