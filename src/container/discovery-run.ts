@@ -6,7 +6,7 @@ import type { Discovery } from './discovery.ts';
 import type { Machine } from './machine.ts';
 
 /** How often it is looked whether anything happened; that costs some 20 µs. */
-export const ROUND_MS = 40;
+export const ROUND_MS = 50;
 
 /** How long the first picture waits for events to come. */
 const TRACER_WAIT_MS = 2_000;
