@@ -141,9 +141,10 @@ export class Observer {
       return undefined;
     }
     const same = known?.startTime === seen.startTime ? known : undefined;
+    // What events told of the pid is about the one who has it now.
+    if (known && !same) this.sets.bury(known);
     if (seen.zombie) {
       if (same) this.sets.died(same);
-      else if (known) this.#bury(known);
       return same;
     }
     return this.#place(seen, same, nowMs, depth);

@@ -138,16 +138,29 @@ describe('Observer', () => {
   });
 
   test('does not take a set that got the numbers of a dead one for that', async () => {
-    const { add, remove, survey, pass, setOf, observer } = machine();
+    const { add, remove, survey, setOf, observer, now } = machine();
     add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
     await survey();
     const before = setOf(10);
     observer.sets.stand(before!, SERIAL);
     remove(10);
     add({ pid: 11, ppid: 1, ns: { mnt: 100 } });
-    await pass(1);
-    await pass();
+    observer.catchUp(now());
     expect(setOf(11)).not.toBe(before);
+    expect(observer.sets.emptied.has(before!)).toBe(true);
+  });
+
+  test('does not take a process that got pid and numbers again for the one that had both', async () => {
+    const { add, remove, survey, setOf, observer, now } = machine();
+    add({ pid: 10, ppid: 1, starttime: 500, ns: { mnt: 100 } });
+    await survey();
+    const before = setOf(10);
+    observer.sets.stand(before!, SERIAL);
+    remove(10);
+    add({ pid: 10, ppid: 1, starttime: 900, ns: { mnt: 100 } });
+    observer.look(10 as Pid, now());
+    expect(observer.sets.member(10 as Pid)?.startTime).toBe(900);
+    expect(setOf(10)).not.toBe(before);
     expect(observer.sets.emptied.has(before!)).toBe(true);
   });
 
