@@ -32,7 +32,8 @@ export const RUNTIMES: readonly Runtime[] = [
     command: (name, seconds) =>
       `printf 'lxc.rootfs.path = dir:%s\\nlxc.init.cmd = /bin/sleep ${seconds}\\nlxc.net.0.type = empty\\n' $PWD/root > conf && mkdir lxc && exec lxc-start -n ${name} -P $PWD/lxc -f conf -F`,
     called: same,
-    cleanUp: (name) => `lxc-stop -k -n ${name} -P $PWD/lxc`,
+    cleanUp: (name) =>
+      `lxc-stop -k -n ${name} -P $PWD/lxc; rmdir /sys/fs/cgroup/lxc.*.${name}* /sys/fs/cgroup/*/lxc.*.${name}*`,
   },
   { tool: 'runc', command: BUNDLE('runc'), called: unnamed, cleanUp: DELETE('runc') },
   { tool: 'crun', command: BUNDLE('crun'), called: unnamed, cleanUp: DELETE('crun') },
