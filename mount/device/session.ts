@@ -5,6 +5,7 @@ import { pathOf, subtree } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
+import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
@@ -216,12 +217,19 @@ export class DeviceSession {
     if (changes.length === 0) return;
     this.#tell({ changes });
     for (const change of changes) {
+      if (change.op === 'found' || change.op === 'lost') this.#familyChanged(change.parent);
       if (!LISTING_CHANGES.has(change.op)) continue;
       const container = this.#machine.store.registry.get(change.serial);
       // A container that is being removed is looked at by nobody but its remover, whose listing must not change.
       if (!container || container.hidden !== 0) continue;
       for (const id of directoriesOf(container.serial)) this.#listener().directoryChanged(id);
     }
+  }
+
+  /** A container came or went by itself. */
+  #familyChanged(serial: Serial): void {
+    const parent = this.#machine.store.registry.get(serial);
+    if (parent?.hidden === 0) this.#listener().directoryChanged(directoryId(serial));
   }
 
   /** An entry was unlinked; when it comes back, the kernel's listing is old. */
@@ -267,6 +275,8 @@ const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
   'attr',
   'reveal',
   'checkpoint',
+  'pin',
+  'unshown',
 ]);
 
 /** Operations that change something: a line each in the log. */

@@ -12,6 +12,9 @@ export interface Helpers {
   readonly payload: string;
   /** One kind of file operation, `count` times in `dir`; optionally on one core. */
   client(operation: string, dir: string, count: number, options?: ClientOptions): Promise<Timings>;
+  readonly makerProgram: string;
+  /** Sets of namespaces: c/maker.c tells the words. */
+  maker(...words: string[]): Promise<Timings>;
   /** `count` rounds of start and stop of command lines: c/cycle.c tells the steps. */
   cycle(count: number, signal: number, steps: readonly string[]): Promise<Timings>;
 }
@@ -29,6 +32,7 @@ export interface Timing {
   readonly count: number;
   readonly totalNs: number;
   readonly medianNs: number;
+  readonly slowestNs: number;
 }
 
 export async function buildHelpers(into: string): Promise<Helpers> {
@@ -38,6 +42,7 @@ export async function buildHelpers(into: string): Promise<Helpers> {
   const fuse = (await run('pkg-config', ['--cflags', '--libs', 'fuse3'], COMPILE_LIMIT_MS)).trim().split(/\s+/);
   await compile('client');
   await compile('cycle');
+  await compile('maker');
   await compile('payload', '-static');
   await compile('peer', ...fuse);
   return {
@@ -47,6 +52,10 @@ export async function buildHelpers(into: string): Promise<Helpers> {
       const words = [program('client'), operation, dir, String(count), name];
       const [command = '', ...args] = core === undefined ? words : ['taskset', '-c', String(core), ...words];
       return parseTimings(await run(command, args, HELPER_LIMIT_MS));
+    },
+    makerProgram: program('maker'),
+    async maker(...words) {
+      return parseTimings(await run(program('maker'), words, HELPER_LIMIT_MS));
     },
     async cycle(count, signal, steps) {
       return parseTimings(await run(program('cycle'), [String(count), String(signal), ...steps], HELPER_LIMIT_MS));
@@ -61,9 +70,9 @@ function parseTimings(text: string): Timings {
       .trim()
       .split('\n')
       .map((line) => line.split(' '))
-      .map(([label = '', count, totalNs, medianNs]) => [
+      .map(([label = '', count, totalNs, medianNs, slowestNs]) => [
         label,
-        { count: Number(count), totalNs: Number(totalNs), medianNs: Number(medianNs) },
+        { count: Number(count), totalNs: Number(totalNs), medianNs: Number(medianNs), slowestNs: Number(slowestNs) },
       ]),
   );
 }

@@ -15,7 +15,7 @@ export interface Row {
   readonly note?: string;
 }
 
-export type Unit = 'µs' | 'ms' | 's' | 'KiB' | 'requests';
+export type Unit = 'µs' | 'ms' | 's' | 'KiB' | 'requests' | '%';
 
 export type Verdict = 'pass' | 'FALLS SHORT' | 'did not run' | '';
 

@@ -41,6 +41,30 @@ export function machineAccounting(files: FileAccess, hierarchyRoot: string): Sta
   ];
 }
 
+/** The same for processes that have no cgroup of their own: what those that live now have used (proc_pid_stat(5)). */
+export async function processAccounting(files: FileAccess, pids: readonly Pid[]): Promise<StatRecord[]> {
+  let [user, system, threadCount] = [0, 0, 0];
+  await forEachPaced(pids.slice(0, SUMMED_PROCESSES_LIMIT), (pid) => {
+    const text = readIfThere(files, `/proc/${pid}/stat`) ?? '';
+    const fields = words(text.slice(text.lastIndexOf(')') + 1));
+    // Fields 14, 15 and 20, counted as the manual page does; the first of these words is field 3.
+    user += Number(fields[11] ?? 0) * TICK_USEC;
+    system += Number(fields[12] ?? 0) * TICK_USEC;
+    threadCount += Number(fields[17] ?? 0);
+  });
+  return [
+    ['cpu.usage_usec', user + system],
+    ['cpu.user_usec', user],
+    ['cpu.system_usec', system],
+    ['memory.current', await residentBytes(files, pids)],
+    ['memory.source', 'proc'],
+    ['pids.current', threadCount],
+  ];
+}
+
+/** USER_HZ is 100 on every machine that runs this (sysconf(3), _SC_CLK_TCK). */
+const TICK_USEC = 10_000;
+
 /** The text of a `.stat` file. */
 export function statText(records: readonly StatRecord[]): string {
   return records.map(([key, value]) => `${key} ${value}\n`).join('');

@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/restore.ts')).restore,
   },
   {
+    name: 'which',
+    summary: 'say which container a process is in',
+    load: async () => (await import('./commands/which.ts')).which,
+  },
+  {
     name: 'doctor',
     summary: 'say what this machine has, lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.ts')).doctor,

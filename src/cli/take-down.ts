@@ -4,6 +4,7 @@ import path from 'node:path';
 import { clearAway } from '../../mount/device/mountpoint.ts';
 import { findHierarchy } from '../cgroup/hierarchy.ts';
 import type { Commit } from '../container/change.ts';
+import { chainOf, pathOf, subtree } from '../container/container.ts';
 import { Registry } from '../container/registry.ts';
 import { type Instance, runFiles } from '../instance.ts';
 import { parseJournal } from '../journal/journal.ts';
@@ -34,16 +35,29 @@ export async function isPopulated(instance: Instance): Promise<boolean> {
   }
 }
 
+/** Paths below the mount point of the containers that were made here, without those in them, as the journal knows them now. */
+export async function madeHere(instance: Instance): Promise<string[]> {
+  const { root } = await readRegistry(instance);
+  const made = [...subtree(root)].filter(({ parent, found }) => parent && !found);
+  return made.filter(({ parent }) => !chainOf(parent ?? root).some(({ found }) => !found)).map(pathOf);
+}
+
 /**
- * Whether the journal knows a container, started or not. To be asked when no daemon writes it. A torn end counts for
- * nothing, as for the next daemon.
+ * Whether there is anything to be kept for a next daemon: a container, started or not, or a name somebody gave. To be
+ * asked when no daemon writes the journal.
  */
 export async function hasContainers(instance: Instance): Promise<boolean> {
+  const { root } = await readRegistry(instance);
+  return [...subtree(root)].some(({ parent, found }) => parent && found?.adopted !== false);
+}
+
+/** A torn end counts for nothing, as for the next daemon. */
+async function readRegistry(instance: Instance): Promise<Registry> {
   const bytes = await readFile(runFiles(instance).journal).catch(() => Buffer.alloc(0));
   const registry = new Registry();
   const commits = parseJournal(bytes).entries as readonly Commit[];
   for (const { changes } of commits) for (const change of changes) registry.apply(change);
-  return registry.root.children.size > 0;
+  return registry;
 }
 
 /**

@@ -21,6 +21,34 @@ export type Change =
       readonly inside?: boolean;
       readonly at: Timespec;
     }
+  /** A set of namespaces that somebody made was seen; in a rewritten journal, `adopted` says that it was named. */
+  | {
+      readonly op: 'found';
+      readonly serial: Serial;
+      readonly parent: Serial;
+      readonly name: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      readonly key: string;
+      readonly mark: string;
+      readonly adopted?: boolean;
+      readonly init?: PinnedProcess;
+      readonly kinds: readonly NamespaceKind[];
+      readonly at: Timespec;
+    }
+  /** Another process of a discovered container is its first one now. */
+  | {
+      readonly op: 'pin';
+      readonly serial: Serial;
+      readonly init: PinnedProcess;
+      readonly key: string;
+      readonly mark: string;
+      readonly at: Timespec;
+    }
+  /** A discovered container is no more. */
+  | { readonly op: 'lost'; readonly serial: Serial; readonly parent: Serial; readonly at: Timespec }
+  | { readonly op: 'unshown'; readonly serial: Serial; readonly count: number }
   | {
       readonly op: 'move';
       readonly serial: Serial;

@@ -18,6 +18,16 @@ export type Phase = 'declared' | 'running' | 'frozen' | 'stopped' | 'removing';
  */
 export type CheckpointState = 'none' | 'held' | 'ghosts' | 'arriving';
 
+/** What is known of a container that was not made here but seen. */
+export interface Found {
+  /** Its namespaces as `SetKey` has them. */
+  readonly key: string;
+  /** Tells it from every other there ever was since boot: see `markOf`. */
+  readonly mark: string;
+  /** Somebody gave it its name. */
+  readonly adopted: boolean;
+}
+
 /** A container as the registry keeps it. Only `Registry.apply` changes one. */
 export interface Container {
   readonly serial: Serial;
@@ -48,6 +58,10 @@ export interface Container {
   exit: number | undefined;
   /** Why the last refused operation was refused: one line. */
   error: string | undefined;
+  /** Of a container that was discovered; `undefined` for a declared one. */
+  found: Found | undefined;
+  /** How many sets of namespaces are not shown because there are too many; in the root only. */
+  unshown: number;
   /** Bit `entry` is set for a control entry that was unlinked (see `hide`). */
   hidden: number;
   /** Milliseconds since the epoch of the last unlink of a control entry. */

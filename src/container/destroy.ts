@@ -8,8 +8,10 @@ import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { now } from '../time.ts';
 import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
+import { hasFound, killFound } from './kill-found.ts';
 import { initGone } from './life.ts';
 import type { Machine } from './machine.ts';
+import { requireMaySignal } from './signal.ts';
 
 /**
  * How long a removal waits for the dead to be gone. A process of the container that waits for a lock of this very
@@ -27,7 +29,7 @@ const EXIT_WAIT_MS = 500;
 const KILLED_STATUS = 137;
 
 export interface Remover {
-  readonly caller: { readonly pid: Pid };
+  readonly caller: { readonly pid: Pid; readonly uid: number };
   readonly unique: number;
 }
 
@@ -36,16 +38,17 @@ export interface Remover {
  * are not dead in time: they were killed all the same, and are seen ending when they do. A caller that is inside is one of
  * the killed, and dies only when it is answered.
  */
-export async function stop(machine: Machine, container: Container, caller: Pid): Promise<void> {
+export async function stop(machine: Machine, container: Container, caller: Remover['caller']): Promise<void> {
   const what = `stop "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
     refuse(machine, container, what);
+    await requireMayKill(machine, container, caller.uid, what);
     const directory = machine.cgroupOf(container);
-    const own = machine.containerOf(caller);
+    const own = machine.containerOf(caller.pid);
     const isInside = own !== undefined && contains(container, own);
     // Without room to write down that they are dead, nobody is killed: an exit and a phase for each.
     machine.store.requireRoom([...subtree(container)].filter(isLive).length * 2);
-    if (await kill(machine, directory, { limitMs: isInside ? 0 : KILL_LIMIT_MS })) {
+    if (await killAll(machine, container, isInside ? 0 : KILL_LIMIT_MS)) {
       await settleDead(machine, container);
       await removeCgroup(machine.files, directory);
       return;
@@ -70,6 +73,7 @@ export async function remove(
     if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
     refuse(machine, container, what);
     if (!isEmpty()) throw new FsError('ENOTEMPTY', `Cannot ${what}: it has entries; rm -rf removes them and kills`);
+    await requireMayKill(machine, container, request.caller.uid, what);
     const { serial } = container;
     const directory = machine.cgroupOf(container);
     const live = isLive(container);
@@ -100,18 +104,19 @@ async function destroy(machine: Machine, container: Container, directory: string
   // The news of the inits' ends wakes us; then, nearly always, nobody is left.
   await kill(machine, directory, { limitMs: 0 });
   await Promise.all([...subtree(container)].map((node) => initGone(node, EXIT_WAIT_MS)));
-  if (!(await kill(machine, directory, { limitMs: REMOVE_WAIT_MS }))) {
+  if (!(await killAll(machine, container, REMOVE_WAIT_MS))) {
     machine.log.warn({ container: container.serial }, 'killed processes are not gone yet; the removal goes on without');
-    void aftermath(machine, directory);
+    void aftermath(machine, directory, container);
     return;
   }
   await removeCgroup(machine.files, directory);
 }
 
-async function aftermath(machine: Machine, directory: string): Promise<void> {
+async function aftermath(machine: Machine, directory: string, container?: Container): Promise<void> {
   try {
     for (let attempt = 0; attempt < AFTERMATH_TRIES; attempt++) {
       if (!(await kill(machine, directory, { limitMs: KILL_LIMIT_MS }))) continue;
+      if (container && !(await killFound(machine, container, KILL_LIMIT_MS))) continue;
       await removeCgroup(machine.files, directory);
       return;
     }
@@ -119,6 +124,21 @@ async function aftermath(machine: Machine, directory: string): Promise<void> {
   } catch (cause) {
     machine.log.error({ directory, err: cause }, 'cannot remove what is left of a container');
   }
+}
+
+/** By the cgroup what was started here, by their namespaces those that were discovered. */
+async function killAll(machine: Machine, container: Container, limitMs: number): Promise<boolean> {
+  const [own, found] = await Promise.all([
+    kill(machine, machine.cgroupOf(container), { limitMs }),
+    killFound(machine, container, limitMs),
+  ]);
+  return own && found;
+}
+
+/** Who owns the directory of a discovered container need not own all that runs in it: kill(2)'s rule. */
+async function requireMayKill(machine: Machine, container: Container, uid: number, what: string): Promise<void> {
+  if (uid === 0 || !hasFound(container)) return;
+  for (const pid of await machine.found.processesBelow(container)) requireMaySignal(machine, pid, uid, what);
 }
 
 function drop(machine: Machine, container: Container, unique?: number): void {
@@ -143,7 +163,7 @@ function unlinkIfThere(file: string): void {
 /** Nobody lives in the subtree any more: says so of every node, with how its init ended. */
 async function settleDead(machine: Machine, container: Container): Promise<void> {
   const { store, events } = machine;
-  const dead = [...subtree(container)].filter(isLive);
+  const dead = [...subtree(container)].filter((node) => isLive(node) && !node.found);
   await Promise.all(dead.map((node) => initGone(node, EXIT_WAIT_MS)));
   for (const node of dead) {
     const { serial } = node;

@@ -1,6 +1,7 @@
 import { FsError } from '../errno.ts';
+import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
-import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { credentialsIn, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
 import type { ProcStat, ProcStatus } from '../proc/parse.ts';
 import { pidFor } from '../proc/pid-view.ts';
@@ -75,7 +76,7 @@ export function check(
 ): void {
   const { target } = entry;
   const found = find(machine, target, what);
-  const own = machine.containerOf(target);
+  const own = memberOf(machine, entry);
   if (found.stat.starttime !== entry.startTime || !own) {
     throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
   }
@@ -86,6 +87,17 @@ export function check(
     throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
   refuseUnfit(found, own, what, tracer);
+}
+
+/**
+ * The container that the target is in. Who entered a part of one has a set of namespaces of his own, but is a member of where
+ * he was.
+ */
+function memberOf(machine: Machine, { target, startTime }: Entry): Container | undefined {
+  const noted = machine.store.registry.entered.get(target);
+  if (noted?.startTime !== startTime || !isNamespaceKind(noted.by)) return machine.containerOf(target);
+  const cgroups = readIfThere(machine.files, `/proc/${target}/cgroup`);
+  return cgroups === undefined ? undefined : machine.declaredOf(cgroups);
 }
 
 /** Never out, only deeper. */
@@ -123,7 +135,7 @@ function refuseUnfit({ stat, status }: Found, own: Container, what: string, trac
   const refuse = (errno: 'EBUSY' | 'EPERM' | 'ENOTSUP', why: string): never => {
     throw new FsError(errno, `Cannot ${what}: process ${status.pid} ${why}`);
   };
-  if (own.init?.pid === status.pid) refuse('EPERM', 'is the init of a container');
+  if (!own.found && own.init?.pid === status.pid) refuse('EPERM', 'is the init of a container');
   if (status.pid === process.pid || stat.ppid === process.pid) refuse('EPERM', "is nsdir's own");
   if (status.tracerPid !== tracer) refuse('EBUSY', `is traced by process ${status.tracerPid}; end that first`);
   if (status.threads > 1) refuse('ENOTSUP', `has ${status.threads} threads; only one with a single thread can enter`);
@@ -138,8 +150,8 @@ export function viewRootOf(machine: Machine, pid: Pid): Container {
   const { registry } = machine.store;
   const own = machine.containerOf(pid) ?? registry.root;
   const inode = namespaceInode(machine.files, pid, 'mnt');
-  const has = ({ init, kinds = [] }: Container) =>
-    init !== undefined && kinds.includes('mnt') && namespaceInode(machine.files, init.pid, 'mnt') === inode;
+  const has = ({ init, found, kinds = [] }: Container) =>
+    init !== undefined && !found && kinds.includes('mnt') && namespaceInode(machine.files, init.pid, 'mnt') === inode;
   return chainOf(own).findLast(has) ?? registry.root;
 }
 

@@ -20,6 +20,7 @@ import {
   type Entry,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
+import { ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { recordRefusal } from './refusal.ts';
 import { start, type Starter } from './start.ts';
@@ -153,7 +154,7 @@ class Entering {
     const initPid = initSeenBy(this.#machine, entry, what);
     const isSelf = request !== undefined && asker.tgid === Number(entry.target);
     if (isSelf) this.#note(true, request);
-    const back = entry.kinds === undefined ? this.#join() : () => undefined;
+    const back = entry.kinds === undefined ? await this.#join() : () => undefined;
     let tracee: Tracee | undefined;
     try {
       tracee = await this.#machine.tracer.seize(entry.target);
@@ -186,14 +187,14 @@ class Entering {
     else tracee.end();
   }
 
-  /** Moves the target into the container's cgroup; returns what moves it back. */
-  #join(): () => void {
+  /** Moves the target into the container's cgroup, if it has one of its own; returns what moves it back. */
+  async #join(): Promise<() => void> {
     const { files, hierarchy, cgroupOf, log } = this.#machine;
     const { target, container } = this.#plan.entry;
     const was = /^0::(.*)$/m.exec(readIfThere(files, `/proc/${target}/cgroup`) ?? '')?.[1];
-    const leaf = ownLeaf(cgroupOf(container));
+    const leaf = container.found ? await ownCgroup(this.#machine, container) : ownLeaf(cgroupOf(container));
     const before = was === undefined ? undefined : directoryOf(hierarchy, was);
-    if (before === leaf) return () => undefined;
+    if (leaf === undefined || before === leaf) return () => undefined;
     files.writeFileSync(`${leaf}/cgroup.procs`, String(target));
     return () => {
       try {

@@ -3,6 +3,7 @@ import { FsError } from '../errno.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { now } from '../time.ts';
 import { contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
+import { cgroupOfInit, ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 
 /** Stops every process of the subtree where it is. EBUSY if it does not run, holds the daemon or the caller. */
@@ -15,11 +16,12 @@ export async function freeze(machine: Machine, container: Container, caller: Pid
     if (container.serial === ROOT_SERIAL || inside.some((own) => own && contains(container, own))) {
       throw new FsError('EBUSY', `Cannot ${what}: who asks or the daemon lives in it; ask from outside`);
     }
-    await cgroup.freeze(machine.files, machine.cgroupOf(container));
+    const directory = await freezable(machine, container, what);
+    await cgroup.freeze(machine.files, directory);
     try {
       machine.store.commit([{ op: 'phase', serial: container.serial, phase: 'frozen', at: now() }]);
     } catch (error) {
-      await cgroup.thaw(machine.files, machine.cgroupOf(container));
+      await cgroup.thaw(machine.files, directory);
       throw error;
     }
     machine.events.emit(container, 'frozen');
@@ -38,13 +40,27 @@ export async function thaw(machine: Machine, container: Container): Promise<void
     if (container.phase !== 'frozen') {
       throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase} by now; write running again to start it`);
     }
-    await cgroup.thaw(machine.files, machine.cgroupOf(container));
+    const directory = await freezable(machine, container, what);
+    await cgroup.thaw(machine.files, directory);
     try {
       machine.store.commit([{ op: 'phase', serial: container.serial, phase: 'running', at: now() }]);
     } catch (error) {
-      await cgroup.freeze(machine.files, machine.cgroupOf(container));
+      await cgroup.freeze(machine.files, directory);
       throw error;
     }
     machine.events.emit(container, 'thawed');
   });
+}
+
+/** The cgroup that holds all of the container, and nobody else. EBUSY where a discovered one shares its with others. */
+async function freezable(machine: Machine, container: Container, what: string): Promise<string> {
+  if (!container.found) return machine.cgroupOf(container);
+  const own = await ownCgroup(machine, container);
+  if (own !== undefined) return own;
+  const shared = cgroupOfInit(machine, container) ?? 'the root of the hierarchy';
+  throw new FsError(
+    'EBUSY',
+    `Cannot ${what}: its processes share their cgroup (${shared}) with others, who would stand still too; ` +
+      'write STOP to .signal to stop them one by one',
+  );
 }

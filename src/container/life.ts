@@ -30,7 +30,7 @@ const waiting = new WeakMap<Container, () => void>();
  * latest. When an init with a pid namespace has ended, so has all that was in it (pid_namespaces(7)).
  */
 export async function initGone(container: Container, limitMs: number): Promise<void> {
-  if (!container.init) return;
+  if (!container.init || container.found) return;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, limitMs);
     waiting.set(container, () => {

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { Census } from '../proc/census.ts';
 import type { Container } from './container.ts';
 import type { Events } from './events.ts';
+import type { Discoverer } from './found.ts';
 import type { Launcher } from './launcher.ts';
 import type { Locks } from './locks.ts';
 import type { Store } from './store.ts';
@@ -30,8 +31,12 @@ export interface Machine {
   readonly cgroupOf: (container: Container) => string;
   /** Inode number of the container's directory in the tree. */
   inodeOf(container: Container): number;
-  /** The declared container a process is in; `undefined` if the process is gone. */
+  /** The deepest container a process is in; `undefined` if the process is gone. */
   containerOf(pid: Pid): Container | undefined;
+  /** The declared container of a process, by its text of /proc/PID/cgroup. */
+  declaredOf(cgroups: string): Container;
+  /** What is known of containers that were not made here. */
+  readonly found: Discoverer;
   /** How many processes of the machine share each namespace; may be some seconds old. */
   readonly census: () => Promise<Census>;
 }

@@ -14,7 +14,9 @@ import { createCensusTaker } from '../proc/census.ts';
 import { readStat } from '../proc/process.ts';
 import type { Commit } from './change.ts';
 import { chainOf, isLive, subtree, type Container } from './container.ts';
+import { Discovery } from './discovery.ts';
 import { Events } from './events.ts';
+import { NO_DISCOVERY } from './found.ts';
 import { Launcher } from './launcher.ts';
 import { initExited, watchUntilEmpty } from './life.ts';
 import { Locks } from './locks.ts';
@@ -28,6 +30,8 @@ export interface OpenOptions {
   readonly log: Log;
   /** Absolute path of the static init and launcher. */
   readonly initBinary: string;
+  /** Whether sets of namespaces that others make are containers too. */
+  readonly discover: boolean;
   /** Inode number of a container's directory. */
   readonly inodeOf: (container: Container) => number;
 }
@@ -36,7 +40,10 @@ export interface OpenOptions {
 const MACHINE_INIT = 1 as Pid;
 
 /** Opens the doors: journal, cgroups, launcher. The registry is as the journal has it; `recover` compares it with the kernel. */
-export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOptions): Promise<Machine> {
+export async function openMachine(
+  options: OpenOptions,
+): Promise<Machine & { readonly discovery: Discovery | undefined }> {
+  const { instance, log, initBinary, inodeOf } = options;
   const paths = runFiles(instance);
   for (const directory of [instance.runDir, instance.stateDir]) {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -69,25 +76,32 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
     onLost: () => {
       void ready.then((machine) => {
         for (const container of subtree(registry.root)) {
-          if (container.parent && isLive(container)) watchUntilEmpty(machine, container);
+          if (container.parent && !container.found && isLive(container)) watchUntilEmpty(machine, container);
         }
       });
     },
   });
 
-  const machine: Machine = {
+  const kernel = linuxKernel();
+  const declaredOf = (text: string): Container => {
+    const serials = serialsOf(text, basePath) ?? [];
+    const known = serials.map((serial) => registry.get(serial)).filter((container) => container !== undefined);
+    return known.findLast(({ found }) => found === undefined) ?? registry.root;
+  };
+  const discovery = options.discover ? new Discovery({ files: fs, kernel, store, events, log, declaredOf }) : undefined;
+  const machine = {
     instance,
     store,
     events,
     locks: new Locks(),
     launcher,
-    kernel: linuxKernel(),
+    kernel,
     tracer: new Tracers(initBinary),
     files: fs,
     log,
     hierarchy,
     cgroupBase,
-    cgroupOf: (container) =>
+    cgroupOf: (container: Container) =>
       containerPath(
         cgroupBase,
         chainOf(container).map(({ serial }) => serial),
@@ -96,10 +110,12 @@ export async function openMachine({ instance, log, initBinary, inodeOf }: OpenOp
     containerOf: (pid: Pid) => {
       const text = readIfThere(fs, `/proc/${pid}/cgroup`);
       if (text === undefined) return undefined;
-      const serials = serialsOf(text, basePath) ?? [];
-      const known = serials.map((serial) => registry.get(serial)).filter((container) => container !== undefined);
-      return known.at(-1) ?? registry.root;
+      const declared = declaredOf(text);
+      return discovery?.within(pid, declared) ?? declared;
     },
+    declaredOf,
+    found: discovery ?? NO_DISCOVERY,
+    discovery,
     census: createCensusTaker(fs),
   };
   opened(machine);

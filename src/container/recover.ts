@@ -51,7 +51,7 @@ export async function recover(machine: Machine): Promise<void> {
     await attempt(machine, container.name, async () => {
       if (container.moving) await finishMove(machine, container);
       if (container.phase === 'removing') await finishRemoval(machine, container);
-      else await seeWhoLives(machine, container);
+      else if (!container.found) await seeWhoLives(machine, container);
     });
   }
   log.info({ containers: store.registry.size - 1, cgroups: found.length }, 'recovered');

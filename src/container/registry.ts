@@ -2,7 +2,7 @@ import { assertNever } from '../errno.ts';
 import { ROOT_SERIAL, type Pid, type Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
 import type { Change } from './change.ts';
-import { isLive, subtree, type Container } from './container.ts';
+import { isLive, subtree, type Container, type Found } from './container.ts';
 import { ENTERED_LIMIT, type Entered } from './entered.ts';
 
 /** How long an unlinked control entry stays hidden if nothing else happens. */
@@ -63,7 +63,7 @@ export class Registry {
       this.#next = Math.max(this.#next, change.serial);
       return;
     }
-    if (change.op === 'make') {
+    if (change.op === 'make' || change.op === 'found') {
       this.#make(change);
       return;
     }
@@ -71,18 +71,19 @@ export class Registry {
     if (container) this.#change(container, change);
   }
 
-  #make(change: Change & { op: 'make' }): void {
+  #make(change: Change & { op: 'make' | 'found' }): void {
     const parent = this.#bySerial.get(change.parent);
     if (!parent) return;
     const made = fresh(change.serial, parent, change.name, change.mode, change.uid, change.gid, change.at);
-    made.inside = change.inside ?? false;
+    if (change.op === 'found') discover(made, change);
+    else made.inside = change.inside ?? false;
     this.#bySerial.set(change.serial, made);
     this.#next = Math.max(this.#next, change.serial + 1);
     ownChildren(parent).set(change.name, made);
     touch(parent, change.at);
   }
 
-  #change(container: Container, change: Exclude<Change, { op: 'make' | 'next' }>): void {
+  #change(container: Container, change: Exclude<Change, { op: 'make' | 'found' | 'next' }>): void {
     switch (change.op) {
       case 'move':
         this.#move(container, change);
@@ -90,6 +91,7 @@ export class Registry {
       case 'exchange':
         this.#exchange(container, change);
         return;
+      case 'lost':
       case 'drop':
         this.#drop(container, change.at);
         return;
@@ -100,6 +102,14 @@ export class Registry {
         container.atime = change.atime ?? container.atime;
         container.mtime = change.mtime ?? container.mtime;
         container.ctime = change.at;
+        return;
+      case 'pin':
+        if (container.found) container.found = { ...container.found, key: change.key, mark: change.mark };
+        Object.assign(container, { phase: 'running', init: change.init, changed: change.at });
+        keepHidden(container);
+        return;
+      case 'unshown':
+        container.unshown = change.count;
         return;
       case 'moving':
         container.moving = change.moving;
@@ -153,6 +163,7 @@ export class Registry {
     if (!parent || !from) return;
     ownChildren(from).delete(container.name);
     touch(from, change.at);
+    adopt(container);
     attach(container, parent, change.name, change.at);
   }
 
@@ -161,6 +172,7 @@ export class Registry {
     const [here, there] = [container.parent, other?.parent];
     if (!other || !here || !there) return;
     const [name, otherName] = [container.name, other.name];
+    for (const each of [container, other]) adopt(each);
     attach(container, there, otherName, change.at);
     attach(other, here, name, change.at);
   }
@@ -224,6 +236,17 @@ function ownChildren(container: Container): Map<string, Container> {
   return container.children as Map<string, Container>;
 }
 
+/** Who is renamed keeps that name. */
+function adopt(container: Container): void {
+  if (container.found && !container.found.adopted) container.found = { ...container.found, adopted: true };
+}
+
+/** It was running when it was seen. Whoever removes what is above it cannot have known of it. */
+function discover(made: Container, { key, mark, adopted, init, kinds }: Change & { op: 'found' }): void {
+  const found = { key, mark, adopted: adopted ?? false };
+  Object.assign(made, { found, init, kinds, phase: 'running', inside: true });
+}
+
 function attach(container: Container, parent: Container, name: string, at: Timespec): void {
   container.parent = parent;
   container.name = name;
@@ -269,6 +292,8 @@ function fresh(
     kinds: undefined,
     exit: undefined,
     error: undefined,
+    found: undefined,
+    unshown: 0,
     hidden: 0,
     hiddenAt: 0,
   };
@@ -278,12 +303,24 @@ function fresh(
 function* describe(container: Container): Generator<Change> {
   const { serial, parent, name, mode, uid, gid, phase, init, kinds, changed: at } = container;
   const inside = container.inside ? { inside: true } : {};
-  if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, ...inside, at };
-  if (init) yield { op: 'start', serial, init, kinds: kinds ?? [], at };
-  else if (kinds) yield { op: 'want', serial, kinds };
+  if (parent && container.found) yield* describeFound(container, container.found, parent);
+  else if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, ...inside, at };
+  if (init && !container.found) yield { op: 'start', serial, init, kinds: kinds ?? [], at };
+  else if (kinds && !container.found) yield { op: 'want', serial, kinds };
   if (phase !== 'declared') yield { op: 'phase', serial, phase, at };
+  if (container.unshown > 0) yield { op: 'unshown', serial, count: container.unshown };
   if (container.moving) yield { op: 'moving', serial, moving: true };
   if (container.checkpoint !== 'none') yield { op: 'checkpoint', serial, is: container.checkpoint };
   if (container.exit !== undefined) yield { op: 'exit', serial, status: container.exit, at };
   if (container.error !== undefined) yield { op: 'error', serial, text: container.error, at };
+}
+
+function* describeFound(
+  { serial, name, mode, uid, gid, init, kinds, changed: at }: Container,
+  found: Found,
+  parent: Container,
+): Generator<Change> {
+  const node = { serial, parent: parent.serial, name, mode, uid, gid };
+  const known = init ? { init } : {};
+  yield { op: 'found', ...node, ...found, ...known, kinds: kinds ?? [], at };
 }

@@ -3,9 +3,10 @@ import { enableControllers } from '../cgroup/controllers.ts';
 import { relocate } from '../cgroup/relocate.ts';
 import { FsError } from '../errno.ts';
 import { containerName, type Pid } from '../ids.ts';
+import { readCgroups } from '../proc/scan.ts';
 import { now } from '../time.ts';
 import type { Change } from './change.ts';
-import { chainOf, contains, isLive, pathOf, type Container } from './container.ts';
+import { chainOf, contains, isLive, pathOf, subtree, type Container } from './container.ts';
 import { whereabouts } from './events.ts';
 import type { Machine } from './machine.ts';
 
@@ -80,6 +81,7 @@ async function move(
       throw new FsError('ENOTEMPTY', `Cannot ${what}: "${name}" is not empty`);
   }
   requireMay(machine, container, to.parent, caller.pid, what);
+  requireHeld(machine, container, to.parent, what);
   const before = whereabouts(container);
   await relocating(machine, [[container, to.parent]], () => {
     const at = now();
@@ -107,6 +109,8 @@ async function exchange(
   }
   requireMay(machine, container, to.parent, caller.pid, what);
   requireMay(machine, other, from, caller.pid, what);
+  requireHeld(machine, container, to.parent, what);
+  requireHeld(machine, other, from, what);
   const [before, otherBefore] = [whereabouts(container), whereabouts(other)];
   const moves = [[container, to.parent] as const, [other, from] as const];
   await relocating(machine, moves, () => {
@@ -123,6 +127,19 @@ function requireMay(machine: Machine, container: Container, parent: Container, c
   const own = machine.containerOf(caller);
   if (own && contains(own, from) && contains(own, parent)) return;
   throw new FsError('EPERM', `Cannot ${what} outwards: the caller is not in a container that holds both places`);
+}
+
+/** A discovered container whose processes are in a declared one's cgroup dies with that one: it stays in it. EBUSY. */
+function requireHeld(machine: Machine, container: Container, parent: Container, what: string): void {
+  for (const { found, init } of subtree(container)) {
+    if (!found || !init) continue;
+    const declared = machine.declaredOf(readCgroups(machine.files, init.pid));
+    if (contains(declared, parent) || contains(container, declared)) continue;
+    throw new FsError(
+      'EBUSY',
+      `Cannot ${what}: its processes are in the cgroup of "${pathOf(declared)}", and stay there`,
+    );
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { constants } from 'node:os';
+import os from 'node:os';
 import { closeSync, constants, openSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
@@ -214,7 +214,7 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
       // From its stop it goes on only when it is thawed.
       for (const pid of ownProcesses(files, leaf)) {
         const found = pin(files, pid);
-        if (found) signalPinned(machine, found, constants.signals.SIGCONT);
+        if (found) signalPinned(machine, found, os.constants.signals.SIGCONT);
       }
     }
     store.commit(

@@ -4,6 +4,7 @@ import { FsError, quoted } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
+import { hasFound } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 
 /** signal(7): real-time signals as the C library counts them. */
@@ -33,7 +34,7 @@ export async function signalAll(
   const what = `signal "${pathOf(container)}"`;
   if (!isLive(container)) throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase}; nothing runs in it`);
   const targets = await targetsOf(machine, container, signal);
-  for (const target of targets) requirePermission(machine, target, request.caller.uid, what);
+  for (const target of targets) requireMaySignal(machine, target, request.caller.uid, what);
   // Written down first: a request that is sent again after a crash must not signal twice.
   store.commit([], request.unique);
   const reached = new Set<Pid>();
@@ -49,9 +50,12 @@ export async function signalAll(
 }
 
 async function targetsOf(machine: Machine, container: Container, signal: number): Promise<Pid[]> {
-  const pids = await processes(machine.files, machine.cgroupOf(container));
+  const inCgroups = await processes(machine.files, machine.cgroupOf(container));
+  const pids = hasFound(container)
+    ? [...new Set([...inCgroups, ...(await machine.found.processesBelow(container))])]
+    : inCgroups;
   if (signal === constants.signals.SIGKILL) return pids;
-  const inits = new Set([...subtree(container)].map(({ init }) => init?.pid));
+  const inits = new Set([...subtree(container)].map(({ init, found }) => (found ? undefined : init?.pid)));
   return pids.filter((pid) => !inits.has(pid));
 }
 
@@ -70,7 +74,8 @@ function send(machine: Machine, container: Container, target: Pid, signal: numbe
   }
 }
 
-function requirePermission(machine: Machine, target: Pid, uid: number, what: string): void {
+/** EPERM unless a caller of this uid may signal the process. */
+export function requireMaySignal(machine: Machine, target: Pid, uid: number, what: string): void {
   if (maySignal(machine, target, uid)) return;
   throw new FsError('EPERM', `Cannot ${what}: process ${target} is not yours (uid ${uid}); ask its owner or root`);
 }

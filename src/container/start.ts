@@ -52,6 +52,9 @@ function wasStarted(container: Container, { resent }: Starter, kinds: readonly N
 
 function refuseStart({ store }: Machine, container: Container, { caller }: Starter, what: string): void {
   if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
+  if (container.found) {
+    throw new FsError('EBUSY', `Cannot ${what}: it was not made here, so nobody knows how; start it with what made it`);
+  }
   if (container.uid !== 0 || caller.uid !== 0) {
     throw new FsError(
       'EPERM',
@@ -99,7 +102,8 @@ async function startLocked(
         parentStartTime: outer?.init?.startTime,
         mountPoint: instance.mountPoint,
         path: relativePath(container, outer),
-        inode: machine.inodeOf(container),
+        // What was discovered around it has no view of the tree of its own that it could nest in.
+        inode: chainOf(container).some(({ found }) => found) ? 0 : machine.inodeOf(container),
         initSocket,
       },
       signal,

@@ -117,7 +117,8 @@ export class ControlFiles {
   }
 
   #target(request: Request, { container, control }: ControlNode): string | undefined {
-    if (control.target) return control.target(container, this.#machine);
+    const fixed = control.target?.(container, this.#machine);
+    if (fixed !== undefined) return fixed;
     if (control.resolve) return control.resolve(this.#machine, container, request);
     if (control.below === undefined || !container.init) return undefined;
     const pid = pidFor(this.#machine, request.caller.pid, container.init.pid);

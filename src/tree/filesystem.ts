@@ -77,7 +77,7 @@ export interface Attr {
 export interface Entry {
   readonly attr: Attr;
   readonly cacheable: boolean;
-  /** The name resolves only while somebody has it open: the kernel may not keep it at all. */
+  /** The name resolves only while somebody has it open, or goes by itself: the kernel may not keep it at all. */
   readonly fleeting?: boolean;
 }
 

@@ -73,7 +73,7 @@ export class View {
     const directory = this.directory(parent);
     checkLength(name);
     const child = directory.within ? undefined : directory.container.children.get(name);
-    if (child) return { attr: directoryAttr(child), cacheable: true };
+    if (child) return childEntry(child);
     const control = this.control(directory, name);
     if (!control) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     return controlListing(directory.container, control);
@@ -104,13 +104,18 @@ export class View {
     }
   }
 
-  /** Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong, and an empty `.checkpoint`. */
+  /**
+   * Whether rmdir may have it, and rename replace it: nothing is listed in it but reports of what went wrong, and an empty
+   * `.checkpoint`; or of how it ended, where it ends because somebody is removing it.
+   */
   isEmpty(container: Container): boolean {
+    const isGoing = hiddenNow(container, Date.now()) !== 0;
     if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
     return !entriesOf(undefined).some(
       (control) =>
         control.report !== 'error' &&
         (control !== checkpoint || isKept(container)) &&
+        !(isGoing && control.report === 'exit') &&
         control.listed?.(container) !== false &&
         this.resolves(container, control),
     );
@@ -128,8 +133,7 @@ export class View {
     for (let at = firstBehind(children, cookie - FIRST_CHILD_COOKIE); at < children.length; at++) {
       const child = children[at];
       if (child?.parent !== container) continue;
-      const entry = { attr: directoryAttr(child), cacheable: true };
-      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry };
+      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry: childEntry(child) };
     }
   }
 
@@ -147,6 +151,13 @@ export function checkLength(name: string): void {
   if (name.length * 3 > NAME_MAX_BYTES && Buffer.byteLength(name) > NAME_MAX_BYTES) {
     throw new FsError('ENAMETOOLONG', `a name has at most ${NAME_MAX_BYTES} bytes`);
   }
+}
+
+/** A discovered container goes by itself: the kernel must ask for it by name each time. */
+function childEntry(child: Container): Entry {
+  return child.found
+    ? { attr: directoryAttr(child), cacheable: false, fleeting: true }
+    : { attr: directoryAttr(child), cacheable: true };
 }
 
 export function directoryAttr(container: Container): Attr {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { criuIsMissing } from '../support/checkpoints.ts';
 import { differences, examplesIn, runExample, type Example, type Session } from '../support/examples.ts';
+import { discovering } from '../support/found.ts';
 import { limitInCode, limitsIn } from '../support/limits.ts';
 import { mounted } from '../support/mounted.ts';
 
@@ -15,7 +16,7 @@ describe.each(DOCUMENTS)('%s says what happens', (document) => {
   for (const example of examplesIn(document)) {
     it(`${document}:${example.line}: ${example.says}`, async ({ skip }) => {
       skip(missing !== undefined && savesProcesses(example), missing);
-      await using tree = await mounted();
+      await using tree = await (example.chapter.includes('Discovery') ? discovering() : mounted());
       const session = await runExample(example, tree);
       expect(differences(example, session).join('\n')).toBe('');
       for (const altered of alterations(example, session)) {

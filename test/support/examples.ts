@@ -21,6 +21,8 @@ export interface Example {
   readonly file: string;
   /** Number of the block's first line. */
   readonly line: number;
+  /** The heading it stands below. */
+  readonly chapter: string;
   /** The sentence before the block, which says what it shows. */
   readonly says: string;
   readonly steps: readonly Step[];
@@ -45,9 +47,11 @@ export function examplesIn(file: string): Example[] {
   const lines = readFileSync(path.join(ROOT, file), 'utf8').split('\n');
   const examples: Example[] = [];
   let says = '';
+  let chapter = '';
   for (let at = 0; at < lines.length; at += 1) {
     const text = lines[at] ?? '';
     if (!text.startsWith(FENCE)) {
+      if (text.startsWith('## ')) chapter = text;
       if (text !== '') says = lines[at - 1] === '' ? text : `${says} ${text}`;
       continue;
     }
@@ -55,7 +59,13 @@ export function examplesIn(file: string): Example[] {
     if (end < 0) throw new Error(`${file}:${at + 1}: this block has no end`);
     if (text === FENCE + LANGUAGE) {
       const body = lines.slice(at + 1, end).map((line, index) => ({ number: at + 2 + index, text: line }));
-      examples.push({ file, line: at + 2, says: checked(says, `${file}:${at + 1}`), steps: stepsOf(body, file) });
+      examples.push({
+        file,
+        line: at + 2,
+        chapter,
+        says: checked(says, `${file}:${at + 1}`),
+        steps: stepsOf(body, file),
+      });
     }
     says = '';
     at = end;

@@ -6,6 +6,7 @@ import { containerPath, OWN_LEAF, serialsOf } from '../../src/cgroup/paths.ts';
 import type { Commit } from '../../src/container/change.ts';
 import { chainOf, type Container, type PinnedProcess } from '../../src/container/container.ts';
 import { Events } from '../../src/container/events.ts';
+import { NO_DISCOVERY } from '../../src/container/found.ts';
 import type { StartSpec } from '../../src/container/launcher.ts';
 import { initExited } from '../../src/container/life.ts';
 import { Locks } from '../../src/container/locks.ts';
@@ -113,6 +114,14 @@ export class FakeMachine implements Machine, Disposable {
       this.cgroupBase,
       chainOf(container).map(({ serial }) => serial),
     );
+
+  readonly found = NO_DISCOVERY;
+
+  declaredOf = (cgroups: string): Container => {
+    const serials = serialsOf(cgroups, '/nsdir-x') ?? [];
+    const { registry } = this.store;
+    return serials.map((serial) => registry.get(serial)).findLast((known) => known !== undefined) ?? registry.root;
+  };
 
   inodeOf({ serial }: Container): number {
     return directoryId(serial);

@@ -15,7 +15,23 @@ interface Step {
 }
 
 const OPS = ['make', 'make', 'make', 'make', 'move', 'exchange', 'drop', 'attr', 'want', 'start', 'start'] as const;
-const LATER_OPS = ['moving', 'checkpoint', 'phase', 'phase', 'exit', 'clear', 'error', 'reveal', 'next'] as const;
+const LATER_OPS = [
+  'found',
+  'found',
+  'pin',
+  'pin',
+  'lost',
+  'unshown',
+  'moving',
+  'checkpoint',
+  'phase',
+  'phase',
+  'exit',
+  'clear',
+  'error',
+  'reveal',
+  'next',
+] as const;
 
 const step: fc.Arbitrary<Step> = fc.record({
   op: fc.constantFrom(...OPS, ...LATER_OPS),
@@ -53,6 +69,22 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
     case 'make':
       if (container.children.has(name)) return [];
       return [{ op, serial: registry.nextSerial, parent: serial, name, mode: b % 0o2000, uid: b, gid: a, at }];
+    case 'found':
+      if (container.children.has(name)) return [];
+      return [
+        {
+          ...{ op, serial: registry.nextSerial, parent: serial, name, mode: b % 0o2000, uid: b, gid: a, kinds, at },
+          ...{ key: `${a}`, mark: `${b}`, init: { pid: (b + 2) as Pid, startTime: a } },
+        },
+      ];
+    case 'pin':
+      if (!container.found || phase === 'removing') return [];
+      return [{ op, serial, key: name, mark: name, init: { pid: (b + 2) as Pid, startTime: a }, at }];
+    case 'lost':
+      if (!container.found || !container.parent || container.children.size > 0) return [];
+      return [{ op, serial, parent: container.parent.serial, at }];
+    case 'unshown':
+      return [{ op, serial: ROOT_SERIAL, count: a }];
     case 'move': {
       if (isRoot || contains(container, other)) return [];
       const replaced = other.children.get(name);
@@ -80,16 +112,16 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
     case 'checkpoint':
       return isRoot ? [] : [{ op, serial, is: flag ? 'held' : 'arriving' }];
     case 'want':
-      return phase === 'declared' ? [{ op, serial, kinds: flag ? kinds : undefined }] : [];
+      return phase === 'declared' && !container.found ? [{ op, serial, kinds: flag ? kinds : undefined }] : [];
     case 'start':
-      if (isRoot || isLive(container) || phase === 'removing') return [];
+      if (isRoot || isLive(container) || phase === 'removing' || container.found) return [];
       return [{ op, serial, init: { pid: (b + 2) as Pid, startTime: a }, kinds, at }];
     case 'phase':
       if (isRoot || phase === 'declared') return [];
       if (phase === 'running') return [{ op, serial, phase: flag ? 'frozen' : 'stopped', at }];
       return [{ op, serial, phase: phase === 'frozen' && flag ? 'running' : 'removing', at }];
     case 'exit':
-      if (isRoot || !container.init) return [];
+      if (isRoot || !container.init || container.found) return [];
       return [flag ? { op, serial, status: b % 256, at } : { op, serial, at }];
     case 'clear':
       return [{ op, serial, what: flag ? 'exit' : 'error' }];

@@ -71,7 +71,9 @@ export async function mounted(...options: string[]): Promise<Mounted> {
       timeout: /^u?mount$/.test(args[0] ?? '') ? MOUNT_LIMIT_MS : COMMAND_LIMIT_MS,
     });
   const sh = (script: string, extra: Options = {}) => run('sh', ['-c', script], { cwd: dir, ...extra });
-  const started = await nsdir('mount', dir, ...options);
+  // The machine is full of other tests' containers: who wants to see them says so.
+  const quiet = options.includes('--discovery') ? [] : ['--discovery', 'off'];
+  const started = await nsdir('mount', dir, ...quiet, ...options);
   if (started.status !== 0) throw new Error(`cannot mount: ${started.stdout}${started.stderr}`);
   const daemon = () => pinnedIn(files.daemonPid);
 

@@ -2,6 +2,7 @@ import type { Group } from '../group.ts';
 import { checkpoint } from './checkpoint.ts';
 import { containers } from './containers.ts';
 import { create } from './create.ts';
+import { discovery } from './discovery.ts';
 import { memory } from './memory.ts';
 import { requests } from './requests.ts';
 import { scale } from './scale.ts';
@@ -9,4 +10,14 @@ import { thousand } from './thousand.ts';
 import { walk } from './walk.ts';
 
 /** In the order they are measured and shown. */
-export const GROUPS: readonly Group[] = [walk, requests, create, containers, checkpoint, thousand, memory, scale];
+export const GROUPS: readonly Group[] = [
+  walk,
+  requests,
+  create,
+  containers,
+  checkpoint,
+  thousand,
+  memory,
+  scale,
+  discovery,
+];

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { abortConnection } from '../../../mount/device/fusectl.ts';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
 import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
+import { runDiscovery } from '../../container/discovery-run.ts';
+import { forgetFound } from '../../container/found.ts';
 import { openMachine } from '../../container/open-machine.ts';
 import { finishEntering } from '../../container/enter.ts';
 import { recover } from '../../container/recover.ts';
@@ -11,6 +13,7 @@ import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
+import { discoveryFrom, type DiscoveryMode } from '../discovery-mode.ts';
 
 const { O_CREAT, O_WRONLY } = constants;
 
@@ -38,6 +41,7 @@ export const daemon = defineCommand({
     cgroup: { type: 'string', argument: 'NAME', summary: 'cgroup below the cgroup v2 root' },
     trace: { type: 'string', argument: 'FILE', summary: 'append every request and reply' },
     'no-resend': { type: 'boolean', summary: 'keep unanswered requests by itself, as kernels before 6.9 need' },
+    discovery: { type: 'string', argument: 'HOW', summary: 'on, exact or off' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info, warn or error' },
   },
   words: [1, 1],
@@ -50,11 +54,15 @@ export const daemon = defineCommand({
       cgroupName: values.cgroup ?? standard.cgroupName,
     };
     const log = openLog(LOG_FD, values['log-level'] ?? 'info');
-    return await serve(instance, log, { traceFile: values.trace, withoutResend: values['no-resend'] === true });
+    return await serve(instance, log, {
+      traceFile: values.trace,
+      withoutResend: values['no-resend'] === true,
+      discovery: discoveryFrom(values.discovery),
+    });
   },
 });
 
-type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'>;
+type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'> & { readonly discovery: DiscoveryMode };
 
 async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
   const files = runFiles(instance);
@@ -67,11 +75,13 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
     instance,
     log,
     initBinary: INIT_BINARY,
+    discover: options.discovery !== 'off',
     inodeOf: ({ serial }) => directoryId(serial),
   });
   if (!existsSync(files.session)) machine.store.forgetDone();
   await recover(machine);
   await removeStaleImages(machine);
+  if (!machine.discovery) forgetFound(machine);
   const session = new DeviceSession({
     fd: DEVICE_FD,
     machine,
@@ -82,6 +92,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   void finishEntering(machine);
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
+  if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
     await session.ended;

@@ -8,6 +8,7 @@ import { CHECKS } from '../checks/table.ts';
 import { thisMachine } from '../checks/this-machine.ts';
 import { defineCommand, Failure } from '../command.ts';
 import { daemonProcesses, endDaemon, killDaemon, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
+import { discoveryFrom } from '../discovery-mode.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
 
@@ -25,10 +26,16 @@ export const mount = defineCommand({
     trace: { type: 'string', argument: 'FILE', summary: 'write every request and reply to FILE' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info (default), warn or error' },
     'no-resend': { type: 'boolean', summary: 'do as on a kernel before 6.9, which cannot send a request again' },
+    discovery: {
+      type: 'string',
+      argument: 'HOW',
+      summary: 'containers of others: on (default), exact (misses nothing, slows system calls), off',
+    },
     ...INSTANCE_OPTIONS,
   },
   words: [0, 1],
   async run({ values, words }) {
+    const discovery = discoveryFrom(values.discovery);
     const instance = await placeFor(words[0], values);
     const machine = await thisMachine();
     if (await isMounted(machine, instance)) return alreadyMounted(instance);
@@ -42,6 +49,8 @@ export const mount = defineCommand({
       const options = [
         ...(values.trace === undefined ? [] : ['--trace', path.resolve(values.trace)]),
         ...(values['no-resend'] === true ? ['--no-resend'] : []),
+        '--discovery',
+        discovery,
         ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
       ];
       if (values.foreground !== true) {

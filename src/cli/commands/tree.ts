@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineCommand, Failure, UsageError } from '../command.ts';
 import { treeAt } from '../place.ts';
-import { MAX_CONTAINERS, Reader, type Reading } from '../tree/reading.ts';
+import { MAX_CONTAINERS, Reader, withoutDiscovered, type Reading } from '../tree/reading.ts';
 import { renderTree } from '../tree/rendering.ts';
 import { takeScreen } from '../tree/screen.ts';
 import { Shares } from '../tree/shares.ts';
@@ -14,21 +14,22 @@ export const tree = defineCommand({
   usage: '[OPTION…] [DIR]',
   details: [
     'DIR is $NSDIR_MOUNT or /namespaces if it is not given, or any container’s directory in it. PROCS are the processes ' +
-      'of a container itself; CPU and MEMORY are those of all that is in it. A container that never started has state "-".',
+      'of a container itself; CPU and MEMORY are those of all that is in it. A container that never started has state "-". ' +
+      'Containers are shown that were made here, or given a name here.',
   ],
   options: {
     watch: { type: 'boolean', short: 'w', summary: 'show it anew every second, with the share of a cpu, until ^C' },
-    json: { type: 'boolean', summary: 'as JSON: name, state, init, processes, cpuUsec, memoryBytes, children' },
-    all: { type: 'boolean', short: 'a', summary: 'every container; this is the default' },
+    json: { type: 'boolean', summary: 'as JSON: name, state, init, processes, cpuUsec, memoryBytes, origin, children' },
+    all: { type: 'boolean', short: 'a', summary: 'also what was only discovered: containers that others made' },
   },
   words: [0, 1],
   async run({ values, words }) {
     const directory = await treeAt(words[0]);
     if (values.watch === true) {
       if (values.json === true) throw new UsageError('--watch and --json exclude each other');
-      return watch(directory);
+      return watch(directory, values.all === true);
     }
-    const { reading, truncated } = await readWhole(directory);
+    const { reading, truncated } = await readWhole(directory, values.all === true);
     const text = values.json === true ? JSON.stringify(reading, undefined, 2) : renderTree(reading).join('\n');
     process.stdout.write(`${text}\n`);
     if (truncated) process.stderr.write(`nsdir tree: only ${MAX_CONTAINERS} containers are shown\n`);
@@ -36,17 +37,17 @@ export const tree = defineCommand({
   },
 });
 
-async function readWhole(directory: string): Promise<{ reading: Reading; truncated: boolean }> {
+async function readWhole(directory: string, all: boolean): Promise<{ reading: Reading; truncated: boolean }> {
   const reader = new Reader();
   const reading = await reader.read(directory);
   if (reading === undefined || (reading.error !== undefined && reading.children.length === 0)) {
     throw new Failure(`Cannot read ${directory}: ${reading?.error ?? 'ENOENT'}; see nsdir doctor`);
   }
-  return { reading, truncated: reader.truncated };
+  return { reading: all ? reading : withoutDiscovered(reading), truncated: reader.truncated };
 }
 
 /** Frames until SIGINT or SIGTERM. */
-async function watch(directory: string): Promise<number> {
+async function watch(directory: string, all: boolean): Promise<number> {
   const ending = new AbortController();
   const end = () => {
     ending.abort();
@@ -55,7 +56,7 @@ async function watch(directory: string): Promise<number> {
   const shares = new Shares();
   using screen = process.stdout.isTTY ? takeScreen(process.stdout) : undefined;
   while (!ending.signal.aborted) {
-    const { reading } = await readWhole(directory);
+    const { reading } = await readWhole(directory, all);
     const lines = renderTree(reading, shares.next(reading, performance.now()));
     if (screen === undefined) process.stdout.write(`${lines.join('\n')}\n\n`);
     else screen.draw(lines);

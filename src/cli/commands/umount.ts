@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { runBounded } from '../../../mount/device/child.ts';
 import { detach, healthOf, isOurs, mountsAt, mountsBelow, unmount } from '../../../mount/device/mountpoint.ts';
@@ -8,7 +7,7 @@ import { daemonProcesses, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
 import { findHolders } from '../holders.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
-import { hasContainers, isPopulated, removeTraces, takeDown } from '../take-down.ts';
+import { hasContainers, isPopulated, madeHere, removeTraces, takeDown } from '../take-down.ts';
 import { printable } from '../text.ts';
 
 /** Removing thousands of containers takes seconds. */
@@ -55,13 +54,13 @@ async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): P
   if (kill && health?.alive !== true) {
     throw new Failure(`--kill needs the tree, which does not answer at ${mountPoint}: nsdir mount ${mountPoint}`);
   }
-  if (kill) await removeContainers(mountPoint);
+  if (kill) await removeContainers(instance);
   if (health?.alive === true) await (lazy ? detach(mountPoint) : unmountOrExplain(mountPoint));
 
   const { daemon, supervisor } = await daemonProcesses(instance);
   await takeDown(instance, health?.alive === false ? STALE_END_TIMEOUT_MS : undefined);
   const living = await isPopulated(instance);
-  const clean = !living && !(await hasContainers(instance));
+  const clean = !living && (kill ? (await madeHere(instance)).length === 0 : !(await hasContainers(instance)));
   if (clean) await removeTraces(instance);
   process.stdout.write(
     `${farewell(mountPoint, top !== undefined || daemon !== undefined || supervisor !== undefined)}\n`,
@@ -74,8 +73,10 @@ function farewell(mountPoint: string, wasThere: boolean): string {
   return wasThere ? `${mountPoint} is unmounted` : `nothing is mounted at ${mountPoint}`;
 }
 
-async function removeContainers(mountPoint: string): Promise<void> {
-  const names = (await readdir(mountPoint)).filter((name) => !name.startsWith('.'));
+/** All that was made here; what was only discovered is not ours to kill. */
+async function removeContainers(instance: Instance): Promise<void> {
+  const { mountPoint } = instance;
+  const names = await madeHere(instance);
   for (let start = 0; start < names.length; start += REMOVE_BATCH) {
     const paths = names.slice(start, start + REMOVE_BATCH).map((name) => path.join(mountPoint, name));
     const { status, stderr } = await runBounded('rm', ['-rf', '--', ...paths], REMOVE_TIMEOUT_MS);

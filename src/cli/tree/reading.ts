@@ -15,6 +15,8 @@ export interface Reading {
   /** Of the whole subtree, since it started. */
   readonly cpuUsec?: number;
   readonly memoryBytes?: number;
+  /** `discovered` or `adopted` for one that was not made here. */
+  readonly origin?: string;
   /** Errno name, if it could not be read. */
   readonly error?: string;
   readonly children: readonly Reading[];
@@ -43,9 +45,17 @@ export class Reader {
       const entries = await this.#slots.use(() => readdir(directory, { withFileTypes: true }));
       const names = entries.map((entry) => entry.name);
       const own = names.includes('.state') ? await this.#slots.use(() => figures(directory)) : {};
+      const origin = names.includes('.origin')
+        ? await ifThere(readFile(path.join(directory, '.origin'), 'utf8'))
+        : undefined;
       const inner = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
       const children = await Promise.all(inner.map((entry) => this.read(path.join(directory, entry.name), entry.name)));
-      return { name, ...own, children: children.filter((child) => child !== undefined) };
+      return {
+        name,
+        ...own,
+        ...(origin && { origin: origin.trim() }),
+        children: children.filter((child) => child !== undefined),
+      };
     } catch (error) {
       const errno = systemErrno(error) ?? String(error);
       return errno === 'ENOENT' ? undefined : { name, error: errno, children: [] };
@@ -53,7 +63,16 @@ export class Reader {
   }
 }
 
-type Figures = Omit<Reading, 'name' | 'children' | 'error'>;
+/** Without what was only discovered, unless something is in it that was made here or adopted. */
+export function withoutDiscovered(reading: Reading): Reading {
+  const children = reading.children.map(withoutDiscovered);
+  return {
+    ...reading,
+    children: children.filter(({ origin, children: inner }) => origin !== 'discovered' || inner.length > 0),
+  };
+}
+
+type Figures = Omit<Reading, 'name' | 'children' | 'error' | 'origin'>;
 
 async function figures(directory: string): Promise<Figures> {
   const [state, init, procs, stat] = await Promise.all([

@@ -24,7 +24,7 @@ export interface ControlEntry {
   /** A file's text where it takes looking at the machine. Throws `FsError`. */
   produce?(machine: Machine, container: Container, request: Request): Text | Promise<Text>;
   /** A symlink's target where it is the same for every reader. */
-  target?(container: Container, places: Places): string;
+  target?(container: Container, places: Places): string | undefined;
   /** A symlink's target as this reader sees it; `undefined`: not to be seen from there. */
   resolve?(machine: Machine, container: Container, request: Request): string | undefined;
   /** For a symlink below /proc/PID of the init: what follows `/proc/PID`. */

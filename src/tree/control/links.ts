@@ -1,4 +1,5 @@
 import { contains, isLive, chainOf } from '../../container/container.ts';
+import { cgroupOfInit } from '../../container/kill-found.ts';
 import { ROOT_SERIAL } from '../../ids.ts';
 import { S_IFLNK } from '../filesystem.ts';
 import type { ControlEntry } from './entry.ts';
@@ -9,7 +10,9 @@ export const cgroup: ControlEntry = {
   name: '.cgroup',
   mode: () => S_IFLNK | 0o777,
   present: isLive,
-  target: (container, places) => places.cgroupOf(container),
+  target: (container, places) => (container.found ? undefined : places.cgroupOf(container)),
+  resolve: (machine, container) =>
+    container.found && (cgroupOfInit(machine, container) ?? machine.hierarchy.mountPoint),
 };
 
 /** The caller's container, relative to this directory; ENOENT for a caller that is not in or below it. */

@@ -1,5 +1,6 @@
-import { accounting, machineAccounting, statText } from '../../cgroup/accounting.ts';
+import { accounting, machineAccounting, processAccounting, statText } from '../../cgroup/accounting.ts';
 import { isLive } from '../../container/container.ts';
+import { ownCgroup } from '../../container/kill-found.ts';
 import { ROOT_SERIAL } from '../../ids.ts';
 import { S_IFREG } from '../filesystem.ts';
 import type { ControlEntry } from './entry.ts';
@@ -10,8 +11,12 @@ export const stat: ControlEntry = {
   name: '.stat',
   mode: () => S_IFREG | 0o444,
   present: isLive,
-  produce: async ({ files, hierarchy, cgroupOf }, container) => {
+  produce: async (machine, container) => {
+    const { files, hierarchy, cgroupOf } = machine;
     if (container.serial === ROOT_SERIAL) return { text: statText(machineAccounting(files, hierarchy.mountPoint)) };
-    return { text: statText(await accounting(files, cgroupOf(container))) };
+    if (!container.found) return { text: statText(await accounting(files, cgroupOf(container))) };
+    const own = await ownCgroup(machine, container);
+    if (own !== undefined) return { text: statText(await accounting(files, own)) };
+    return { text: statText(await processAccounting(files, await machine.found.processesBelow(container))) };
   },
 };

@@ -37,7 +37,7 @@ export const state: ControlEntry = {
           await freeze(machine, container, request.caller.pid);
           return;
         case 'stopped':
-          await stop(machine, container, request.caller.pid);
+          await stop(machine, container, request.caller);
           return;
       }
     }

@@ -2,6 +2,7 @@ import type { Serial } from '../../ids.ts';
 import { directoryId, nodeId, type NodeId } from '../node-id.ts';
 import { checkpoint } from './checkpoint.ts';
 import type { ControlEntry } from './entry.ts';
+import { origin, unshown } from './discovered.ts';
 import { events } from './events.ts';
 import { init } from './init.ts';
 import { cgroup, self } from './links.ts';
@@ -30,6 +31,8 @@ export const CONTROL_ENTRIES: readonly ControlEntry[] = [
   self,
   proxy,
   checkpoint,
+  origin,
+  unshown,
 ];
 
 /** The entries of `.ns`. */

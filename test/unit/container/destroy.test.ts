@@ -24,7 +24,7 @@ describe('stop', () => {
     const job = await running(machine, 'web/job');
     machine.spawn(job);
     const db = await running(machine, 'db');
-    await stop(machine, web, OUTSIDE);
+    await stop(machine, web, { pid: OUTSIDE, uid: 0 });
     expect([web, job, db].map(({ phase, exit }) => [phase, exit])).toEqual([
       ['stopped', 137],
       ['stopped', 137],
@@ -39,7 +39,7 @@ describe('stop', () => {
     using machine = new FakeMachine();
     const web = await running(machine, 'web');
     await freeze(machine, web, OUTSIDE);
-    await stop(machine, web, OUTSIDE);
+    await stop(machine, web, { pid: OUTSIDE, uid: 0 });
     expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
   });
 
@@ -50,14 +50,14 @@ describe('stop', () => {
     machine.spawn(web);
     machine.kill(init);
     expect([web.phase, web.exit]).toEqual(['running', 137]);
-    await stop(machine, web, OUTSIDE);
+    await stop(machine, web, { pid: OUTSIDE, uid: 0 });
     expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
   });
 
   test('does nothing to what never ran', async () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
-    await stop(machine, web, OUTSIDE);
+    await stop(machine, web, { pid: OUTSIDE, uid: 0 });
     expect([web.phase, machine.happened]).toEqual(['declared', ['created web']]);
   });
 
@@ -67,7 +67,7 @@ describe('stop', () => {
     const caller = machine.spawn(web);
     machine.cgroupfs.stubborn.add(caller);
     const before = performance.now();
-    await stop(machine, web, caller);
+    await stop(machine, web, { pid: caller, uid: 0 });
     expect(performance.now() - before).toBeLessThan(2_000);
     expect([...machine.cgroupfs.processes.keys()]).toEqual([caller]);
     machine.kill(caller);
@@ -77,7 +77,9 @@ describe('stop', () => {
   test('EBUSY when the daemon lives in it, and nobody is killed', async () => {
     using machine = new FakeMachine();
     machine.spawn(await running(machine, 'web/job'), { pid: process.pid });
-    await expect(stop(machine, machine.container('web'), OUTSIDE)).rejects.toMatchObject({ errno: 'EBUSY' });
+    await expect(stop(machine, machine.container('web'), { pid: OUTSIDE, uid: 0 })).rejects.toMatchObject({
+      errno: 'EBUSY',
+    });
     expect(machine.cgroupfs.processes.has(process.pid)).toBe(true);
   });
 });

@@ -80,7 +80,7 @@ describe('thaw', () => {
     const web = await running(machine, 'web');
     await running(machine, 'web/job');
     await freeze(machine, web, OUTSIDE);
-    const [, thawed] = await Promise.allSettled([stop(machine, web, OUTSIDE), thaw(machine, web)]);
+    const [, thawed] = await Promise.allSettled([stop(machine, web, { pid: OUTSIDE, uid: 0 }), thaw(machine, web)]);
     expect(thawed).toMatchObject({ status: 'rejected', reason: { errno: 'EBUSY' } });
     expect(web.phase).toBe('stopped');
   });

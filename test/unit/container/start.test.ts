@@ -59,7 +59,7 @@ describe('start', () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
     await start(machine, web, machine.request(), ['uts', 'net']);
-    await stop(machine, web, OUTSIDE);
+    await stop(machine, web, { pid: OUTSIDE, uid: 0 });
     const next = machine.nextDaemon();
     await start(next, next.container('web'), next.request());
     expect(next.container('web').kinds).toEqual(['uts', 'net']);

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startTracer } from '../discovery/tracer.ts';
+import type { Pid } from '../ids.ts';
+import { namespaceInode } from '../proc/process.ts';
+import type { Discovery } from './discovery.ts';
+import type { Machine } from './machine.ts';
+
+/** How often it is looked whether anything happened; that costs some 20 µs. */
+export const ROUND_MS = 50;
+
+/** How long the first picture waits for events to come. */
+const TRACER_WAIT_MS = 2_000;
+
+/** Events name pids of the initial pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h). */
+const INITIAL_PID_NAMESPACE = 4_026_531_836;
+
+/** Looks at the machine again and again, for the daemon's life; `exact`: with events that slow every system call. */
+export async function runDiscovery(
+  discovery: Discovery,
+  machine: Pick<Machine, 'instance' | 'files' | 'log'>,
+  exact: boolean,
+): Promise<void> {
+  const wait = (ms: number) => sleep(ms, undefined, { ref: false });
+  await Promise.race([trace(discovery, machine, exact), wait(TRACER_WAIT_MS)]);
+  await discovery.ready();
+  for (;;) {
+    await wait(ROUND_MS);
+    try {
+      await discovery.round();
+    } catch (cause) {
+      machine.log.error({ err: cause }, 'bug: a round of discovery failed');
+    }
+  }
+}
+
+/** Events tell who made what, also of makers that are gone when anybody looks. Fulfilled when they come, or never will. */
+async function trace(
+  { observer }: Discovery,
+  { log, instance, files }: Pick<Machine, 'instance' | 'files' | 'log'>,
+  exact: boolean,
+): Promise<void> {
+  if (namespaceInode(files, 'self', 'pid') !== INITIAL_PID_NAMESPACE) return;
+  observer.exact = exact;
+  await new Promise<void>((settle) => {
+    const tracer = startTracer({
+      name: `nsdir-${instance.id}`,
+      exact,
+      onReady: settle,
+      onEvent: (event) => {
+        observer.hear(event, performance.now());
+      },
+      onEnd: (reason) => {
+        settle();
+        observer.exact = false;
+        observer.ignored.clear();
+        log.warn({ reason }, 'no events from the kernel; looking at /proc only');
+      },
+    });
+    if (tracer !== undefined) observer.ignored.add(tracer as Pid);
+  });
+}

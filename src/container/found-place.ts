@@ -1,0 +1,90 @@
+import { partsOf, type SetKey } from '../discovery/key.ts';
+import type { Observer } from '../discovery/observer.ts';
+import { cgroupPaths, likelyMaker } from '../discovery/parentage.ts';
+import type { Member, NsSet } from '../discovery/sets.ts';
+import type { FileAccess } from '../files.ts';
+import type { Pid } from '../ids.ts';
+import { NAMESPACE_KINDS } from '../namespaces.ts';
+import { namespaceInode } from '../proc/process.ts';
+import { readCgroups } from '../proc/scan.ts';
+import { contains, type Container } from './container.ts';
+import type { Shown } from './found-shown.ts';
+import type { Registry } from './registry.ts';
+
+/** Of a set's oldest processes, how many are looked at for one that lives in its pid namespace. */
+const INIT_CANDIDATES_LIMIT = 8;
+
+const PID_PART = NAMESPACE_KINDS.findIndex(({ kind }) => kind === 'pid');
+
+export interface Surroundings {
+  readonly files: FileAccess;
+  readonly registry: Registry;
+  readonly observer: Observer;
+  readonly shown: Shown;
+}
+
+/** Where sets of namespaces belong in the tree. */
+export class Places {
+  readonly #around: Surroundings;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  /** The container of the set, or of the nearest one above that has a container. */
+  containerOf(set: NsSet | undefined): Container {
+    const { registry, observer } = this.#around;
+    const { sets } = observer;
+    for (let at = sets.shown(set); ; at = sets.shown(at.parent)) {
+      const container = at.serial === undefined ? undefined : registry.get(at.serial);
+      if (container) return container;
+      if (at === sets.machine) return registry.root;
+    }
+  }
+
+  /** The container below which a set belongs whose oldest process is in the cgroup of `declared`. */
+  parentFor(set: NsSet, oldest: Member, declared: Container, cgroup: string): Container {
+    const { set: origin, isTold } = this.#around.observer.originOf(oldest);
+    let maker = this.containerOf(origin);
+    if (!maker.parent && oldest.orphan && !isTold) maker = this.#guess(set, oldest, cgroup) ?? maker;
+    return contains(declared, maker) ? maker : declared;
+  }
+
+  /** Text of /proc/PID/cgroup of the process's parent; of the machine's init where that is gone. */
+  makersCgroup(oldest: Member): string {
+    const { files, observer } = this.#around;
+    return readCgroups(files, observer.sets.member(oldest.ppid)?.pid ?? (1 as Pid));
+  }
+
+  /** The oldest process that lives in the set's own pid namespace, where it has one: its parent may be in the set too. */
+  initOf(set: NsSet): Member | undefined {
+    const own = partsOf(set.key)[PID_PART];
+    const byAge = [...set.members].sort((a, b) => a.startTime - b.startTime || a.pid - b.pid);
+    return byAge.slice(0, INIT_CANDIDATES_LIMIT).find(({ pid }) => this.#pidNamespaceOf(pid) === own);
+  }
+
+  /** Who may have made a set whose first process is an orphan. */
+  #guess(set: NsSet, oldest: Member, cgroup: string): Container | undefined {
+    const { observer, shown } = this.#around;
+    const { sets } = observer;
+    const candidates = [...shown.values()].flatMap((container) => {
+      const of = sets.of(container.serial);
+      const first = of && sets.oldest(of);
+      if (!of || !first || of === set || !this.#isWithMachine(of, sets.machine.key)) return [];
+      return [{ container, key: of.key, startTime: first.startTime, cgroups: cgroupPaths(first.cgroup) }];
+    });
+    const orphan = { key: set.key, startTime: oldest.startTime, cgroups: cgroupPaths(cgroup) };
+    return likelyMaker(orphan, candidates, sets.machine.key)?.container;
+  }
+
+  /** Whether the machine's init takes in orphans of some of its processes. */
+  #isWithMachine(set: NsSet, machine: SetKey): boolean {
+    const machines = partsOf(machine)[PID_PART];
+    for (const { pid } of set.members) if (this.#pidNamespaceOf(pid) === machines) return true;
+    return false;
+  }
+
+  #pidNamespaceOf(pid: Pid): string {
+    return String(namespaceInode(this.#around.files, pid, 'pid'));
+  }
+}

@@ -1,0 +1,35 @@
+import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+
+/** Names a set of namespaces while it lives: the inode numbers of all kinds, in the table's order, joined by commas. */
+export type SetKey = string & { readonly brand: 'SetKey' };
+
+const PID_KIND = NAMESPACE_KINDS.findIndex(({ kind }) => kind === 'pid');
+
+/**
+ * The key of the namespaces that `links` tell (see `readLinks`). The pid namespace of a process that asked for a new one
+ * (unshare(2)) has no number until the first child is born: until then it is known by who asked.
+ */
+export function keyOf(links: readonly string[], process: { readonly pid: number; readonly startTime: number }): SetKey {
+  const parts = links.map((inode, index) =>
+    inode === '' && index === PID_KIND ? `${PENDING}${process.pid}.${process.startTime}` : inode,
+  );
+  return parts.join(',') as SetKey;
+}
+
+const PENDING = 'pending';
+
+/** Whether the pid namespace of this set was asked for and does not exist yet. */
+export function isPending(key: SetKey): boolean {
+  return key.includes(PENDING);
+}
+
+/** What the key has of each kind, in the table's order. */
+export function partsOf(key: SetKey): string[] {
+  return key.split(',');
+}
+
+/** The kinds of which the two sets have different namespaces. */
+export function differingKinds(key: SetKey, other: SetKey): NamespaceKind[] {
+  const [its, others] = [partsOf(key), partsOf(other)];
+  return NAMESPACE_KINDS.filter((_, index) => its[index] !== others[index]).map(({ kind }) => kind);
+}

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { discovering, shown, unshared } from '../support/found.ts';
+import { eventually } from '../support/mounted.ts';
+
+it('never takes a new container for an old one whose numbers it has', async () => {
+  await using tree = await discovering();
+  const seen = new Map<string, string>();
+  for (let round = 0; round < 5; round++) {
+    await using maker = await unshared(['--uts']);
+    const at = await shown(tree, maker.pid);
+    const [serial = '', line = ''] = (await tree.ok(`stat -c %i ${at}; grep ^uts ${at}/.nsproxy`)).split('\n');
+    expect(seen.has(serial)).toBe(false);
+    seen.set(serial, line.split(' ')[1] ?? '');
+  }
+  // The kernel did give an inode number again, or this showed nothing.
+  expect(new Set(seen.values()).size).toBeLessThan(seen.size);
+});
+
+it('leaves nothing behind of thousands that live too short to be seen', async () => {
+  await using tree = await discovering();
+  const before = await tree.ok('stat -c %i . && grep -c . .events || :');
+  await using maker = await unshared(['--uts'], 'exec sleep 1000');
+  const at = await shown(tree, maker.pid);
+  await tree.ok(
+    `python3 -c '
+import ctypes, os
+libc = ctypes.CDLL(None)
+for _ in range(3000):
+    pid = os.fork()
+    if pid == 0:
+        libc.unshare(0x04000000)
+        os._exit(0)
+    os.waitpid(pid, 0)
+'`,
+  );
+  await eventually(async () => (await tree.ok(`ls -d ${at}`)) === at, 'it is still there');
+  const mine = await tree.ok(`for each in */; do cat $each/.procs; done 2>/dev/null | sort -u`);
+  expect(mine.split('\n')).toContain(String(maker.pid));
+  expect(before).not.toBe('');
+});

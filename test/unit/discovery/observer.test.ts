@@ -1,0 +1,214 @@
+import { Volume } from 'memfs';
+import { describe, expect, test } from 'vitest';
+import { keyOf } from '../../../src/discovery/key.ts';
+import { Observer } from '../../../src/discovery/observer.ts';
+import type { FileAccess } from '../../../src/files.ts';
+import { ROOT_SERIAL, type Pid, type Serial } from '../../../src/ids.ts';
+import { addProcess, type FakeProcess } from '../../support/proc-tree.ts';
+
+const MACHINE = {
+  ...{ mnt: 1, uts: 2, ipc: 3, net: 4, pid: 5, pid_for_children: 5 },
+  ...{ user: 6, cgroup: 7, time: 8, time_for_children: 8 },
+};
+const SERIAL = 7 as Serial;
+
+/** A machine whose processes come and go; `pass` lets the observer look. */
+function machine() {
+  const volume = new Volume();
+  let last = 1;
+  let tasks = 0;
+  volume.mkdirSync('/proc', { recursive: true });
+  const note = () => {
+    volume.writeFileSync('/proc/loadavg', `0 0 0 1/${tasks} ${last}\n`);
+  };
+  const add = (process: FakeProcess) => {
+    addProcess(volume, { ...process, ns: { ...MACHINE, ...process.ns } });
+    volume.writeFileSync(`/proc/${process.pid}/cgroup`, '0::/\n');
+    last = Math.max(last, process.pid);
+    tasks += 1;
+    note();
+  };
+  const remove = (pid: number) => {
+    volume.rmSync(`/proc/${pid}`, { recursive: true });
+    tasks -= 1;
+    note();
+  };
+  add({ pid: 1, ppid: 0 });
+  const files = volume as unknown as FileAccess;
+  const links = Object.keys(MACHINE).filter((name) => name !== 'pid' && name !== 'time');
+  const key = keyOf(
+    links.map((name) => String(MACHINE[name as keyof typeof MACHINE])),
+    { pid: 1, startTime: 101 },
+  );
+  const observer = new Observer(files, key, ROOT_SERIAL);
+  let nowMs = 1000;
+  const pass = async (ms = 100) => {
+    nowMs += ms;
+    await observer.round(nowMs);
+  };
+  const setOf = (pid: number) => observer.sets.member(pid as Pid)?.set;
+  return { volume, add, remove, observer, pass, setOf, survey: () => observer.survey(nowMs), now: () => nowMs };
+}
+
+describe('Observer', () => {
+  test('groups processes by what their children will be in', async () => {
+    const { add, survey, setOf, observer } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    add({ pid: 11, ppid: 10, ns: { mnt: 100 } });
+    // As unshare --pid --fork has it: who waits outside, and who is inside.
+    add({ pid: 12, ppid: 1, ns: { pid_for_children: 200 } });
+    add({ pid: 13, ppid: 12, ns: { pid: 200, pid_for_children: 200 } });
+    await survey();
+    expect(setOf(10)).toBe(setOf(11));
+    expect(setOf(12)).toBe(setOf(13));
+    expect(setOf(10)).not.toBe(setOf(12));
+    expect(setOf(1)).toBe(observer.sets.machine);
+    expect(observer.sets.oldest(setOf(10)!)?.pid).toBe(10);
+  });
+
+  test('does not look at a process before it is some time old', async () => {
+    const { add, survey, pass, setOf } = machine();
+    await survey();
+    add({ pid: 20, ppid: 1, ns: { mnt: 100 } });
+    await pass(1);
+    await pass(40);
+    expect(setOf(20)).toBeUndefined();
+    await pass(40);
+    expect(setOf(20)).toBeDefined();
+  });
+
+  test('knows who made a set: the maker’s set, also through processes of the set itself', async () => {
+    const { add, survey, setOf, observer } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    add({ pid: 11, ppid: 10, ns: { mnt: 100, uts: 101 } });
+    add({ pid: 12, ppid: 11, ns: { mnt: 100, uts: 101 } });
+    await survey();
+    expect(observer.sets.member(11 as Pid)?.origin).toBe(setOf(10));
+    expect(observer.sets.member(12 as Pid)?.origin).toBe(setOf(10));
+    expect(observer.sets.member(10 as Pid)?.origin).toBe(observer.sets.machine);
+  });
+
+  test('sees a process that makes namespaces late, and that it was in another set before', async () => {
+    const { add, survey, pass, setOf, observer, volume } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    await survey();
+    const before = setOf(10);
+    volume.unlinkSync('/proc/10/ns/uts');
+    volume.symlinkSync('uts:[300]', '/proc/10/ns/uts');
+    await pass();
+    expect(setOf(10)).not.toBe(before);
+    expect(observer.sets.member(10 as Pid)?.origin).toBe(before);
+  });
+
+  test('takes the pid namespace that was asked for and the one that came of it for the same', async () => {
+    const { add, survey, pass, setOf, volume } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    volume.unlinkSync('/proc/10/ns/pid_for_children');
+    await survey();
+    const before = setOf(10);
+    volume.symlinkSync('pid:[400]', '/proc/10/ns/pid_for_children');
+    add({ pid: 11, ppid: 10, ns: { mnt: 100, pid: 400, pid_for_children: 400 } });
+    await pass(1);
+    await pass();
+    expect(setOf(10)).toBe(before);
+    expect(setOf(11)).toBe(before);
+  });
+
+  test('puts a process that may not be looked at where its maker is', async () => {
+    const { add, survey, setOf, volume } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    add({ pid: 11, ppid: 10 });
+    volume.rmSync('/proc/11/ns', { recursive: true });
+    await survey();
+    expect(setOf(11)).toBe(setOf(10));
+  });
+
+  test('does not take a process that got a pid again for the one that had it', async () => {
+    const { add, remove, survey, pass, setOf, observer } = machine();
+    add({ pid: 10, ppid: 1, starttime: 500, ns: { mnt: 100 } });
+    await survey();
+    const before = setOf(10);
+    observer.sets.stand(before!, SERIAL);
+    remove(10);
+    add({ pid: 10, ppid: 1, starttime: 900, ns: { mnt: 111 } });
+    await pass();
+    await pass();
+    expect(setOf(10)).not.toBe(before);
+    expect(observer.sets.emptied.has(before!)).toBe(true);
+  });
+
+  test('does not take a set that got the numbers of a dead one for that', async () => {
+    const { add, remove, survey, setOf, observer, now } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    await survey();
+    const before = setOf(10);
+    observer.sets.stand(before!, SERIAL);
+    remove(10);
+    add({ pid: 11, ppid: 1, ns: { mnt: 100 } });
+    observer.catchUp(now());
+    expect(setOf(11)).not.toBe(before);
+    expect(observer.sets.emptied.has(before!)).toBe(true);
+  });
+
+  test('does not take a process that got pid and numbers again for the one that had both', async () => {
+    const { add, remove, survey, setOf, observer, now } = machine();
+    add({ pid: 10, ppid: 1, starttime: 500, ns: { mnt: 100 } });
+    await survey();
+    const before = setOf(10);
+    observer.sets.stand(before!, SERIAL);
+    remove(10);
+    add({ pid: 10, ppid: 1, starttime: 900, ns: { mnt: 100 } });
+    observer.look(10 as Pid, now());
+    expect(observer.sets.member(10 as Pid)?.startTime).toBe(900);
+    expect(setOf(10)).not.toBe(before);
+    expect(observer.sets.emptied.has(before!)).toBe(true);
+  });
+
+  test('counts the dead that nobody reaped no more, and lets their children descend from them', async () => {
+    const { add, survey, pass, setOf, observer, volume } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    await survey();
+    const set = setOf(10);
+    volume.writeFileSync('/proc/10/stat', String(volume.readFileSync('/proc/10/stat')).replace(' S ', ' Z '));
+    volume.rmSync('/proc/10/ns', { recursive: true });
+    await pass();
+    expect(set?.members.size).toBe(0);
+    expect(observer.sets.member(10 as Pid)?.set).toBe(set);
+  });
+
+  test('passes over threads of the kernel and of processes', async () => {
+    const { add, survey, setOf, volume } = machine();
+    add({ pid: 2, ppid: 0, flags: 0x200000, ns: { mnt: 9 } });
+    add({ pid: 30, ppid: 1, ns: { mnt: 100 } });
+    const stat = String(volume.readFileSync('/proc/30/stat')).trim();
+    volume.writeFileSync('/proc/30/stat', `${stat} ${'0 '.repeat(13)}-1 0\n`);
+    await survey();
+    expect([setOf(2), setOf(30)]).toEqual([undefined, undefined]);
+  });
+
+  test('finds a pid that was given out of the order', async () => {
+    const { add, survey, pass, setOf } = machine();
+    add({ pid: 100, ppid: 1 });
+    await survey();
+    add({ pid: 50, ppid: 1, ns: { mnt: 100 } });
+    await pass(6_000);
+    await pass();
+    expect(setOf(50)).toBeDefined();
+  });
+
+  test('trusts an event about who made a process more than who took it in', async () => {
+    const { add, remove, survey, pass, setOf, observer, now } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    await survey();
+    const maker = setOf(10);
+    observer.hear({ kind: 'born', pid: 10, child: 11, apart: false }, now());
+    observer.hear({ kind: 'born', pid: 11, child: 12, apart: false }, now());
+    remove(10);
+    add({ pid: 12, ppid: 1, ns: { uts: 101 } });
+    await pass(1);
+    await pass();
+    const orphan = observer.sets.member(12 as Pid)!;
+    expect(orphan.orphan).toBe(true);
+    expect(observer.originOf(orphan)).toEqual({ set: maker, isTold: true });
+  });
+});
