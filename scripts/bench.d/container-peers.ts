@@ -58,11 +58,7 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
   };
   const runc = ['runc', '--root', path.join(scratch, 'runc')];
   const bundle = path.join(scratch, 'bundle');
-  const podmanDir = path.join(scratch, 'podman');
-  const podman = [
-    ...['podman', '--root', `${podmanDir}/root`, '--runroot', `${podmanDir}/run`, '--tmpdir', `${podmanDir}/tmp`],
-    ...['--cgroup-manager', 'cgroupfs', '--runtime', 'runc', '--events-backend', 'none'],
-  ];
+  const podman = podmanIn(scratch);
   const bwrapRest = ['--die-with-parent', '--ro-bind', rootfs, '/', '--proc', '/proc', '--dev', '/dev', '/payload'];
   const bwrapKinds = ['--unshare-ipc', '--unshare-pid', '--unshare-uts', '--unshare-cgroup-try'];
   return [
@@ -148,6 +144,85 @@ export function containerPeers({ rootfs, scratch }: Places): ContainerPeer[] {
       forInformation: true,
       note: 'bare namespaces: no root of its own, no cgroup, no name',
     },
+  ];
+}
+
+/** What runs a program in a container that runs, beside us. */
+export interface EnterPeer extends Pick<ContainerPeer, 'name' | 'program' | 'note' | 'prepare' | 'leftovers'> {
+  readonly command: readonly string[];
+}
+
+/** `init` is the `/proc/PID` of one of our containers. */
+export function enterPeers({ rootfs, scratch, init }: Places & { readonly init: string }): EnterPeer[] {
+  const lxcDir = path.join(scratch, 'lxc');
+  const lxcConfig = path.join(scratch, 'lxc.conf');
+  const lxcName = ['-P', lxcDir, '-n', 'bench9'];
+  const runc = ['runc', '--root', path.join(scratch, 'runc')];
+  const bundle = path.join(scratch, 'bundle');
+  const podman = podmanIn(scratch);
+  const [runcProgram = '', ...runcRest] = runc;
+  const [podmanProgram = '', ...podmanRest] = podman;
+  return [
+    {
+      name: 'nsenter',
+      program: 'nsenter',
+      command: ['nsenter', '--all', '--target', path.basename(init), 'true'],
+      note: 'into the same container; no cgroup',
+    },
+    {
+      name: 'lxc-attach',
+      program: 'lxc-attach',
+      prepare: async () => {
+        await mkdir(lxcDir, { recursive: true });
+        writeFileSync(lxcConfig, LXC_CONFIG.replace('ROOTFS', rootfs));
+        await run('lxc-start', [...lxcName, '-d', '-f', lxcConfig, '--', '/payload'], SHORT_MS);
+      },
+      command: ['lxc-attach', ...lxcName, '--', '/bin/sh', '-c', ':'],
+      leftovers: [['lxc-stop', ...lxcName, '-k']],
+      note: '',
+    },
+    {
+      name: 'runc exec',
+      program: 'runc',
+      prepare: async () => {
+        await makeBundle(bundle, rootfs);
+        // In the background it would keep the pipe that its output is read from.
+        await run('sh', ['-c', '"$@" > /dev/null 2>&1', 'sh', ...runc, 'run', '-d', '-b', bundle, 'bench9'], SHORT_MS);
+      },
+      command: [...runc, 'exec', 'bench9', '/bin/sh', '-c', ':'],
+      leftovers: [[runcProgram, ...runcRest, 'delete', '-f', 'bench9']],
+      note: '',
+    },
+    {
+      name: 'podman exec',
+      program: 'podman',
+      prepare: async () => {
+        const start = [
+          'run',
+          '-d',
+          '--network',
+          'host',
+          ...PODMAN_ULIMITS,
+          '--name',
+          'bench9',
+          '--rootfs',
+          rootfs,
+          '/payload',
+        ];
+        await run(podmanProgram, [...podmanRest, ...start], SHORT_MS);
+      },
+      command: [...podman, 'exec', 'bench9', '/bin/sh', '-c', ':'],
+      leftovers: [[podmanProgram, ...podmanRest, 'rm', '-a', '-f', '-t', '0']],
+      note: 'with runc',
+    },
+  ];
+}
+
+function podmanIn(scratch: string): string[] {
+  const directory = path.join(scratch, 'podman');
+  return [
+    ...['podman', '--root', `${directory}/root`, '--runroot', `${directory}/run`, '--tmpdir', `${directory}/tmp`],
+    ...['--cgroup-manager', 'cgroupfs', '--runtime', 'runc', '--events-backend', 'none'],
   ];
 }
 

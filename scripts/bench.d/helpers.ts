@@ -15,6 +15,8 @@ export interface Helpers {
   readonly makerProgram: string;
   /** Sets of namespaces: c/maker.c tells the words. */
   maker(...words: string[]): Promise<Timings>;
+  /** `count` processes enter, one after the other: c/enter.c. */
+  enter(tree: string, container: string, count: number): Promise<Timings>;
   /** `count` rounds of start and stop of command lines: c/cycle.c tells the steps. */
   cycle(count: number, signal: number, steps: readonly string[]): Promise<Timings>;
 }
@@ -33,6 +35,7 @@ export interface Timing {
   readonly totalNs: number;
   readonly medianNs: number;
   readonly slowestNs: number;
+  readonly p99Ns: number;
 }
 
 export async function buildHelpers(into: string): Promise<Helpers> {
@@ -43,6 +46,7 @@ export async function buildHelpers(into: string): Promise<Helpers> {
   await compile('client');
   await compile('cycle');
   await compile('maker');
+  await compile('enter');
   await compile('payload', '-static');
   await compile('peer', ...fuse);
   return {
@@ -57,6 +61,9 @@ export async function buildHelpers(into: string): Promise<Helpers> {
     async maker(...words) {
       return parseTimings(await run(program('maker'), words, HELPER_LIMIT_MS));
     },
+    async enter(tree, container, count) {
+      return parseTimings(await run(program('enter'), [tree, container, String(count)], HELPER_LIMIT_MS));
+    },
     async cycle(count, signal, steps) {
       return parseTimings(await run(program('cycle'), [String(count), String(signal), ...steps], HELPER_LIMIT_MS));
     },
@@ -70,9 +77,15 @@ function parseTimings(text: string): Timings {
       .trim()
       .split('\n')
       .map((line) => line.split(' '))
-      .map(([label = '', count, totalNs, medianNs, slowestNs]) => [
+      .map(([label = '', count, totalNs, medianNs, slowestNs, p99Ns]) => [
         label,
-        { count: Number(count), totalNs: Number(totalNs), medianNs: Number(medianNs), slowestNs: Number(slowestNs) },
+        {
+          count: Number(count),
+          totalNs: Number(totalNs),
+          medianNs: Number(medianNs),
+          slowestNs: Number(slowestNs),
+          p99Ns: Number(p99Ns),
+        },
       ]),
   );
 }

@@ -41,7 +41,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   '.init': { at: 'web', errno: 'ELOOP', told: false },
   '.nsproxy': { at: 'web', errno: 'EINVAL', more: ['net'] },
   '.ns': { at: 'web', errno: 'EISDIR', told: false },
-  '.procs': { at: 'web', errno: 'EPERM', more: ['1', '0', '-1', '4194305', 'self'] },
+  '.procs': { at: 'web', errno: 'EINVAL', more: ['-1', '0x1', '1 2', '1,2', 'self', '00000000001'] },
   '.stat': { at: 'web', errno: 'EINVAL', more: ['0', 'cpu.usage_usec 0'] },
   '.signal': {
     at: 'web',
@@ -69,7 +69,10 @@ const ROWS: Readonly<Record<string, Row>> = {
   '.error': { at: 'refused', errno: 'EINVAL', more: ['none'] },
   '.cgroup': { at: 'web', errno: 'ELOOP', told: false },
   '.self': { at: '.', errno: 'ELOOP', told: false },
+  '.proxy': { at: '.', errno: 'EISDIR', told: false },
   '.checkpoint': { at: 'web', errno: 'EISDIR', told: false },
+  '.origin': { at: 'web', errno: 'EINVAL' },
+  '.unshown': { at: '.', errno: 'EINVAL' },
 };
 
 /** Wrong for every entry: nothing, garbage, binary, very long, control sequences of a terminal. */
@@ -163,7 +166,8 @@ test.each([
   ['icy/inner', '.state', 'running', 'EBUSY', '"icy" is frozen; write running to its .state'],
   ['icy/plain', '.state', 'running', 'EBUSY', '"icy" is frozen; write running to its .state first'],
   ['foreign', '.state', 'running', 'EPERM', 'chown root'],
-  ['web', '.procs', '1', 'EPERM', 'nsdir run NAME -- COMMAND'],
+  ['web', '.procs', '1', 'EPERM', 'process 1 is the init of a container'],
+  ['web', '.procs', '4194305', 'ESRCH', 'there is no process'],
 ])('%s%s: "%s" is %s', async (at, name, text, errno, remedy) => {
   await tree.ok(`mkdir -p icy/inner icy/plain foreign; chown 1000 foreign
     [ -e icy/.state ] || for at in icy/inner icy; do echo running > $at/.state; done; echo frozen > icy/.state`);

@@ -30,13 +30,13 @@ static inline int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* One line: label, number of operations, ns of all of them, ns of the median one, of the slowest. */
+/* One line: label, number of operations, ns of all of them, ns of the median one, of the slowest, of 99 in 100. */
 static inline void print_samples(const char *label, struct samples s)
 {
 	long long sum = 0;
 	for (long i = 0; i < s.count; i++)
 		sum += s.ns[i];
 	qsort(s.ns, s.count, sizeof(long long), by_size);
-	printf("%s %ld %lld %lld %lld\n", label, s.count, sum, s.count ? s.ns[s.count / 2] : 0,
-	       s.count ? s.ns[s.count - 1] : 0);
+	printf("%s %ld %lld %lld %lld %lld\n", label, s.count, sum, s.count ? s.ns[s.count / 2] : 0,
+	       s.count ? s.ns[s.count - 1] : 0, s.count ? s.ns[s.count * 99 / 100] : 0);
 }

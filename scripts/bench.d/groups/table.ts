@@ -3,6 +3,7 @@ import { checkpoint } from './checkpoint.ts';
 import { containers } from './containers.ts';
 import { create } from './create.ts';
 import { discovery } from './discovery.ts';
+import { enter } from './enter.ts';
 import { memory } from './memory.ts';
 import { requests } from './requests.ts';
 import { scale } from './scale.ts';
@@ -15,6 +16,7 @@ export const GROUPS: readonly Group[] = [
   requests,
   create,
   containers,
+  enter,
   checkpoint,
   thousand,
   memory,

@@ -2,6 +2,7 @@ import { capabilities } from './capabilities.ts';
 import type { Check } from './check.ts';
 import { cgroups } from './cgroups.ts';
 import { criu } from './criu.ts';
+import { entering } from './entering.ts';
 import { fuseDevice } from './fuse-device.ts';
 import { init } from './init.ts';
 import { KERNEL_FEATURES } from './kernel-features.ts';
@@ -17,5 +18,6 @@ export const CHECKS: readonly Check[] = [
   init,
   mountPoint,
   ...KERNEL_FEATURES,
+  entering,
   criu,
 ];

@@ -1,6 +1,7 @@
 import { Volume } from 'memfs';
 import { describe, expect, test } from 'vitest';
 import { type Finding, type Machine, runChecks } from '../../../src/cli/checks/check.ts';
+import { enteringOn } from '../../../src/cli/checks/entering.ts';
 import { CHECKS } from '../../../src/cli/checks/table.ts';
 import type { FileAccess } from '../../../src/files.ts';
 import { instanceFor } from '../../../src/instance.ts';
@@ -176,5 +177,16 @@ describe('CHECKS', () => {
     const found = await findings({ files: { '/proc/sys/kernel/osrelease': `${release}\n` } });
     expect(lacking(found)).toEqual(lacks);
     expect([...found.values()].some(({ ok, required }) => required && !ok)).toBe(false);
+  });
+});
+
+describe('enteringOn', () => {
+  test.each([
+    ['x64', { ok: true, found: 'x86-64, by ptrace' }],
+    ['arm64', { ok: true, found: 'aarch64, by ptrace: written from its manuals, untested' }],
+    ['riscv64', { ok: false, remedy: 'start commands inside with nsdir run' }],
+  ])('on %s', async (machine, finding) => {
+    const [found] = await runChecks([enteringOn(machine)], {} as Machine, instanceFor('/namespaces'));
+    expect(found).toMatchObject({ name: 'entering', required: false, ...finding });
   });
 });
