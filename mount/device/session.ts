@@ -1,7 +1,7 @@
 import { constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
-import { pathOf, subtree } from '../../src/container/container.ts';
+import { pathOf, subtree, type Container } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
@@ -9,8 +9,9 @@ import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
+import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { directoryId, serialOf, type NodeId } from '../../src/tree/node-id.ts';
+import { directoryId, nodeId, serialOf, type NodeId } from '../../src/tree/node-id.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -218,8 +219,9 @@ export class DeviceSession {
     this.#tell({ changes });
     for (const change of changes) {
       if (change.op === 'found' || change.op === 'lost') this.#familyChanged(change.parent);
-      if (!LISTING_CHANGES.has(change.op)) continue;
       const container = this.#machine.store.registry.get(change.serial);
+      if (change.op === 'enter') this.#tellOfEntered(container);
+      if (!LISTING_CHANGES.has(change.op)) continue;
       // A container that is being removed is looked at by nobody but its remover, whose listing must not change.
       if (!container || container.hidden !== 0) continue;
       for (const id of directoriesOf(container.serial)) this.#listener().directoryChanged(id);
@@ -230,6 +232,11 @@ export class DeviceSession {
   #familyChanged(serial: Serial): void {
     const parent = this.#machine.store.registry.get(serial);
     if (parent?.hidden === 0) this.#listener().directoryChanged(directoryId(serial));
+  }
+
+  /** Of the container, and of all it is in: a listing without anybody is kept. */
+  #tellOfEntered(container: Container | undefined): void {
+    for (let at = container; at; at = at.parent) this.#listener().directoryChanged(nodeId(at.serial, proxy.entry));
   }
 
   /** An entry was unlinked; when it comes back, the kernel's listing is old. */

@@ -80,13 +80,16 @@ export function check(
   if (found.stat.starttime !== entry.startTime || !own) {
     throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
   }
+  if (!own.found && own.init?.pid === target) {
+    throw new FsError('EPERM', `Cannot ${what}: process ${target} is the init of a container`);
+  }
   refuseOutwards(machine, entry, own, what, joined);
   refusePath(machine, entry.container, asker, what);
   const reason = whyNotTrace(machine, asker, target, credentialsIn(machine, target, found.status));
   if (reason !== undefined) {
     throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
-  refuseUnfit(found, own, what, tracer);
+  refuseUnfit(found, what, tracer);
 }
 
 /**
@@ -131,11 +134,10 @@ function refusePath(machine: Machine, container: Container, asker: Credentials, 
 }
 
 /** What tracing would break, or not achieve. */
-function refuseUnfit({ stat, status }: Found, own: Container, what: string, tracer: number): void {
+function refuseUnfit({ stat, status }: Found, what: string, tracer: number): void {
   const refuse = (errno: 'EBUSY' | 'EPERM' | 'ENOTSUP', why: string): never => {
     throw new FsError(errno, `Cannot ${what}: process ${status.pid} ${why}`);
   };
-  if (!own.found && own.init?.pid === status.pid) refuse('EPERM', 'is the init of a container');
   if (status.pid === process.pid || stat.ppid === process.pid) refuse('EPERM', "is nsdir's own");
   if (status.tracerPid !== tracer) refuse('EBUSY', `is traced by process ${status.tracerPid}; end that first`);
   if (status.threads > 1) refuse('ENOTSUP', `has ${status.threads} threads; only one with a single thread can enter`);

@@ -105,6 +105,11 @@ export class ProxyDirectory {
     }
   }
 
+  /** Whether nobody entered and no link waits: whoever looks sees nothing. */
+  isQuiet(directory: Container): boolean {
+    return enteredBelow(this.#machine, directory).length === 0 && this.#pending.in(directory).length === 0;
+  }
+
   /** ENOENT for an entry that is gone. */
   attr(id: NodeId): Attr {
     const { text, uid, gid, time } = this.#meaning(id);

@@ -210,8 +210,8 @@ export class Tree implements Filesystem {
   readdir(request: Request, id: NodeId, cookie: number) {
     const { container, within } = this.#view.directory(id);
     if (within !== proxy) return this.#view.readdir(id, cookie);
-    // Processes end without a word, and other readers have other pids: the kernel must not keep it.
-    this.#listener.directoryChanged(id);
+    // Processes end without a word, and other readers have other pids: the kernel must not keep what lists any.
+    if (!this.#proxy.isQuiet(container)) this.#listener.directoryChanged(id);
     return this.#proxy.readdir(request, container, cookie);
   }
 

@@ -71,8 +71,9 @@ const ROWS: Readonly<Record<string, Row>> = {
   '.self': { at: '.', errno: 'ELOOP', told: false },
   '.proxy': { at: '.', errno: 'EISDIR', told: false },
   '.checkpoint': { at: 'web', errno: 'EISDIR', told: false },
-  '.origin': { at: 'web', errno: 'EINVAL' },
-  '.unshown': { at: '.', errno: 'EINVAL' },
+  // There only while something was discovered.
+  '.origin': { at: 'web', errno: 'ENOENT', told: false },
+  '.unshown': { at: '.', errno: 'ENOENT', told: false },
 };
 
 /** Wrong for every entry: nothing, garbage, binary, very long, control sequences of a terminal. */

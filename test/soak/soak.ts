@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { errnoName } from '../../src/errno.ts';
 import { mounted, type Mounted } from '../support/mounted.ts';
+import { signal } from '../support/pinned.ts';
 import { counts, faults, lives, target, TARGET_KINDS, type Target } from './targets.ts';
 
 export interface SoakOptions {
@@ -136,7 +137,7 @@ async function disturb(one: Target, kill: boolean): Promise<void> {
   }
   if (!counts(one)) return;
   for (let count = Math.floor(Math.random() * 4); count > 0; count--) {
-    one.child.kill(SIGRTMIN + 1);
+    signal(one.pinned, SIGRTMIN + 1);
     one.sent += 1;
   }
 }

@@ -2,13 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PinnedProcess } from '../../src/proc/pinned.ts';
 import { isAlive } from '../support/mounted.ts';
+import { pinned } from '../support/pinned.ts';
 
 /** A process that is made to enter, and tells how it fared. */
 export interface Target {
   readonly kind: string;
   readonly child: ChildProcess;
   readonly pid: number;
+  readonly pinned: PinnedProcess;
   readonly log: string;
   /** Real-time signals sent to it while it is one that counts them. */
   sent: number;
@@ -53,7 +56,7 @@ export async function target(kind: string, directory: string, number: number): P
   const log = path.join(directory, `${kind}-${number}`);
   const [command = '', ...args] = KINDS[kind]?.(log, path.join(directory, 'target')) ?? [];
   const child = spawn(command, args, { stdio: 'ignore', cwd: '/' });
-  const made = { kind, child, pid: child.pid ?? 0, log, sent: 0 };
+  const made = { kind, child, pid: child.pid ?? 0, pinned: pinned(child.pid), log, sent: 0 };
   for (let waited = 0; waited < READY_LIMIT_MS && kind !== 'sleep' && !said(made).includes('ready'); waited += 10)
     await sleep(10);
   return made;

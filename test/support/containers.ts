@@ -81,7 +81,8 @@ export function scratch(): Disposable & { readonly dir: string; at(name: string)
     at: (name) => path.join(dir, name),
     read: (name) => readOrNothing(path.join(dir, name)),
     [Symbol.dispose]() {
-      rmSync(dir, { recursive: true, force: true });
+      // What runs in a container may write there still.
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };
 }
