@@ -1,11 +1,12 @@
 import { FsError } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
+import { runFiles } from '../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { credentialsIn, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
 import type { ProcStat, ProcStatus } from '../proc/parse.ts';
 import { pidFor } from '../proc/pid-view.ts';
-import { isKernelThread, isZombie, namespaceInode, readStat, readStatus } from '../proc/process.ts';
+import { isAlive, isKernelThread, isZombie, namespaceInode, readStat, readStatus } from '../proc/process.ts';
 import { whyNotTrace } from '../proc/tracing-rule.ts';
 import { chainOf, contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -89,7 +90,7 @@ export function check(
   if (reason !== undefined) {
     throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
-  refuseUnfit(found, what, tracer);
+  refuseUnfit(machine, found, what, tracer);
 }
 
 /**
@@ -134,14 +135,21 @@ function refusePath(machine: Machine, container: Container, asker: Credentials, 
 }
 
 /** What tracing would break, or not achieve. */
-function refuseUnfit({ stat, status }: Found, what: string, tracer: number): void {
+function refuseUnfit(machine: Machine, { stat, status }: Found, what: string, tracer: number): void {
   const refuse = (errno: 'EBUSY' | 'EPERM' | 'ENOTSUP', why: string): never => {
     throw new FsError(errno, `Cannot ${what}: process ${status.pid} ${why}`);
   };
-  if (status.pid === process.pid || stat.ppid === process.pid) refuse('EPERM', "is nsdir's own");
+  if (tracer === 0 && isOurs(machine, stat)) refuse('EPERM', "is nsdir's own");
   if (status.tracerPid !== tracer) refuse('EBUSY', `is traced by process ${status.tracerPid}; end that first`);
   if (status.threads > 1) refuse('ENOTSUP', `has ${status.threads} threads; only one with a single thread can enter`);
   if (status.seccomp !== 0) refuse('ENOTSUP', 'has a seccomp filter, which might kill it');
+}
+
+/** The daemon and its children, the launcher, the supervisor. */
+function isOurs({ files, instance }: Machine, { pid, ppid }: ProcStat): boolean {
+  if (pid === process.pid || ppid === process.pid) return true;
+  const { launcherPid, supervisePid } = runFiles(instance);
+  return [launcherPid, supervisePid].some((file) => Number(readIfThere(files, file)) === pid);
 }
 
 /**
@@ -175,8 +183,9 @@ export function missingKinds(
 }
 
 /** EBUSY for a container that is not to be entered now, after it was started if that was needed. */
-export function checkContainer(container: Container, what: string): void {
-  if (!isLive(container) || !container.init) {
+export function checkContainer({ files }: Machine, container: Container, what: string): void {
+  const { init } = container;
+  if (!isLive(container) || !init || !isAlive(files, init.pid, init.startTime)) {
     throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase} and has no init; write running to its .state`);
   }
   const frozen = frozenBy(container);

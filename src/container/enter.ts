@@ -82,7 +82,7 @@ export async function finishEntering(machine: Machine): Promise<void> {
     const entry: Entry = { target: pid, startTime, container, ...kinds };
     const what = `have process ${pid} enter "${pathOf(container)}" after a restart`;
     try {
-      checkContainer(container, what);
+      checkContainer(machine, container, what);
       if (isIn(machine, entry)) {
         note(machine, entry, by);
         continue;
@@ -149,7 +149,7 @@ class Entering {
 
   async run(): Promise<void> {
     const { entry, asker, what, request } = this.#plan;
-    checkContainer(entry.container, what);
+    checkContainer(this.#machine, entry.container, what);
     check(this.#machine, entry, asker, what);
     const initPid = initSeenBy(this.#machine, entry, what);
     const isSelf = request !== undefined && asker.tgid === Number(entry.target);
@@ -181,7 +181,7 @@ class Entering {
   async #bringIn(tracee: Tracee, initPid: number): Promise<void> {
     const { entry, asker, what } = this.#plan;
     check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined: entry.kinds === undefined });
-    checkContainer(entry.container, what);
+    checkContainer(this.#machine, entry.container, what);
     const missing = missingKinds(this.#machine, entry.target, entry.container, entry.kinds);
     if (missing.length > 0) await tracee.call(joining(initPid, missing));
     else tracee.end();

@@ -55,6 +55,12 @@ export function withCheckpoints(inner: FastFilesystem, { view }: Pick<FastTreeOp
       if (!container || !seesEmpty(parent, request.caller.pid) || !view.resolves(container, checkpoint)) return DEFER;
       return undefined;
     },
+    create(request, parent, name, mode, flags) {
+      if (isImages(parent) || isHaunted(parent, name) || !inner.create) return DEFER;
+      // An archiver that unpacks may bring other entries before the images.
+      if (containerOf(parent)?.phase === 'declared' && mayBeArchiver(fs, request.caller.pid)) return DEFER;
+      return inner.create(request, parent, name, mode, flags);
+    },
     open: (request, id, flags) => (isImages(id) ? DEFER : (inner.open?.(request, id, flags) ?? DEFER)),
     read: (request, id, handle, offset, size) =>
       isImages(id) ? DEFER : (inner.read?.(request, id, handle, offset, size) ?? DEFER),

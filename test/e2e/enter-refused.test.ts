@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { readFileSync, readlinkSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { runFiles } from '../../src/instance.ts';
 import { namespace } from '../support/containers.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 
@@ -93,7 +94,13 @@ it('refuses its own processes', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web web/job; echo running > web/.state; echo running > web/job/.state');
   const init = await tree.ok('basename $(readlink web/.init)');
-  for (const pid of [tree.daemonPid(), init]) {
+  const { launcherPid, supervisePid } = runFiles(tree.instance);
+  const ours = [launcherPid, supervisePid].map((file) => readFileSync(file, 'utf8').trim());
+  for (const pid of [tree.daemonPid(), ...ours]) {
+    expect(await tree.sh(`ln -s ${tree.dir}/web/job .proxy/${pid}`)).toMatchObject({ status: 1 });
+    expect(await tree.ok('cat web/job/.error')).toMatch(/^EPERM: .*is nsdir's own/);
+  }
+  for (const pid of [init]) {
     expect(await tree.sh(`ln -s ${tree.dir}/web/job .proxy/${pid}`)).toMatchObject({ status: 1 });
   }
   expect(await tree.ok('cat web/job/.error')).toMatch(/^EPERM: .*init of a container/);

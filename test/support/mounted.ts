@@ -65,15 +65,15 @@ export async function mounted(...options: string[]): Promise<Mounted> {
     if (result.timedOut) throw new Error(`${command} ${args.join(' ')} hung: ${String(result.stderr)}`);
     return { status: result.exitCode ?? 255, stdout: String(result.stdout), stderr: String(result.stderr) };
   };
+  // The machine is full of other tests' containers: who wants to see them says so.
+  const quiet = options.includes('--discovery') ? [] : ['--discovery', 'off'];
   const nsdir = (...args: string[]) =>
-    run(process.execPath, [NSDIR, ...args], {
+    run(process.execPath, [NSDIR, ...args, ...(args[0] === 'mount' ? quiet : [])], {
       env: { NSDIR_MOUNT: dir },
       timeout: /^u?mount$/.test(args[0] ?? '') ? MOUNT_LIMIT_MS : COMMAND_LIMIT_MS,
     });
   const sh = (script: string, extra: Options = {}) => run('sh', ['-c', script], { cwd: dir, ...extra });
-  // The machine is full of other tests' containers: who wants to see them says so.
-  const quiet = options.includes('--discovery') ? [] : ['--discovery', 'off'];
-  const started = await nsdir('mount', dir, ...quiet, ...options);
+  const started = await nsdir('mount', dir, ...options);
   if (started.status !== 0) throw new Error(`cannot mount: ${started.stdout}${started.stderr}`);
   const daemon = () => pinnedIn(files.daemonPid);
 
