@@ -28,6 +28,8 @@ test('the launcher is killed: containers run on, and take commands', async () =>
   expect(await initOf(tree, 'web')).toBe(init);
   expect(await inside(tree, 'web', 'exit 3')).toMatchObject({ status: 3 });
   await consistent(tree);
+  // It writes where the test's files are.
+  await tree.ok('rm -rf web');
 });
 
 test('the launcher is killed: new containers start, under another one', async () => {
