@@ -10,6 +10,7 @@ const HELPER_LIMIT_MS = 180_000;
 export interface Helpers {
   readonly peer: string;
   readonly payload: string;
+  readonly quick: string;
   /** One kind of file operation, `count` times in `dir`; optionally on one core. */
   client(operation: string, dir: string, count: number, options?: ClientOptions): Promise<Timings>;
   readonly makerProgram: string;
@@ -48,10 +49,12 @@ export async function buildHelpers(into: string): Promise<Helpers> {
   await compile('maker');
   await compile('enter');
   await compile('payload', '-static');
+  await compile('quick', '-static');
   await compile('peer', ...fuse);
   return {
     peer: program('peer'),
     payload: program('payload'),
+    quick: program('quick'),
     async client(operation, dir, count, { name = 'n', core } = {}) {
       const words = [program('client'), operation, dir, String(count), name];
       const [command = '', ...args] = core === undefined ? words : ['taskset', '-c', String(core), ...words];

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { reasonOf, run } from '../command.ts';
 import { BATCH, enterPeers, makeRootfs, peerCgroups, removeCgroupsBut, type EnterPeer } from '../container-peers.ts';
@@ -29,7 +28,6 @@ export const enter: Group = {
     await makeRootfs(helpers, rootfs);
     const leftBefore = await peerCgroups();
     await using tree = await mountTree();
-    mkdirSync(`${scratch}/enter`, { recursive: true });
     await run('sh', ['-c', 'mkdir "$0/web" && echo running > "$0/web/.state"', tree.dir], SHORT_MS);
     const init = (await run('readlink', [`${tree.dir}/web/.init`], SHORT_MS)).trim();
     const ours = () => helpers.enter(tree.dir, 'web', quick ? ENTERS / 4 : ENTERS);
