@@ -174,7 +174,10 @@ class Entering {
       return;
     }
     this.#note(false, isSelf ? undefined : request);
-    this.#machine.events.emit(entry.container, 'entered');
+    // After the answer, and before the next request.
+    setImmediate(() => {
+      this.#machine.events.emit(entry.container, 'entered');
+    });
   }
 
   /** While the target stands still: all is asked again, and then it enters. */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -65,14 +66,15 @@ static char saved[REGISTERS_MAX], next[REGISTERS_MAX];
 static size_t saved_size;
 static uint64_t mask;
 
+/* While a process stands still for us, the daemon's word is waited for without sleeping, for a while. */
 static bool read_fully(void *data, size_t length)
 {
 	char *at = data;
 
-	while (length > 0) {
-		ssize_t got = read(0, at, length);
+	for (int looks = 0; length > 0; looks++) {
+		ssize_t got = recv(0, at, length, traced && looks < CLOSE_LOOKS ? MSG_DONTWAIT : 0);
 
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got <= 0)
 			return false;

@@ -98,7 +98,7 @@ describe('enter', () => {
       [3n, 9n, 0n],
     ]);
     expect(it.cgroupOfTarget()).toBe(`${it.cgroupOf(it.web)}/own`);
-    expect(it.happened).toContain('entered web');
+    await expect.poll(() => it.happened).toContain('entered web');
     expect([...it.store.registry.entered.values()]).toMatchObject([{ pid: it.target, by: 'symlink', begun: false }]);
     expect(it.kernel.openFds).toEqual([]);
   });
