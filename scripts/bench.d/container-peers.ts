@@ -159,7 +159,7 @@ export function enterPeers({ rootfs, scratch, init }: Places & { readonly init: 
   const lxcConfig = path.join(scratch, 'lxc.conf');
   const lxcName = ['-P', lxcDir, '-n', 'bench9'];
   const runc = ['runc', '--root', path.join(scratch, 'runc')];
-  const bundle = path.join(scratch, 'bundle');
+  const bundle = path.join(scratch, 'enter-bundle');
   const podman = podmanIn(scratch);
   const [runcProgram = '', ...runcRest] = runc;
   const [podmanProgram = '', ...podmanRest] = podman;
