@@ -22,7 +22,9 @@ echo daemon killed
 kill -KILL "$(cat /run/nsdir/namespaces/daemon.pid)"; state
 echo both killed
 kill -KILL "$(cat /run/nsdir/namespaces/supervise.pid)" "$(cat /run/nsdir/namespaces/daemon.pid)"
-for i in $(seq 100); do state 2>/dev/null && break; sleep 0.1; done; systemctl is-active nsdir
+for i in $(seq 100); do state 2>/dev/null && break; sleep 0.1; done
+# The tree answers before its start is over for systemd.
+for i in $(seq 100); do systemctl -q is-active nsdir && break; sleep 0.1; done; systemctl is-active nsdir
 echo stop
 systemctl stop nsdir; systemctl is-active nsdir; ls /namespaces
 echo start
