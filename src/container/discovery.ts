@@ -79,16 +79,18 @@ export class Discovery implements Discoverer {
     return this.#processes.within(pid, declared);
   }
 
-  processesBelow(container: Container): Promise<Pid[]> {
-    return this.#processes.below(container);
+  async processesBelow(container: Container): Promise<Pid[]> {
+    await this.ready();
+    return await this.#processes.below(container);
   }
 
   isBelow(pid: Pid, container: Container): boolean {
     return this.#processes.isBelow(pid, container);
   }
 
-  processesOf(container: Container): Promise<Pid[]> {
-    return this.#processes.of(container);
+  async processesOf(container: Container): Promise<Pid[]> {
+    await this.ready();
+    return await this.#processes.of(container);
   }
 
   async #survey(): Promise<void> {
