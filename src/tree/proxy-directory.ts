@@ -86,6 +86,9 @@ export class ProxyDirectory {
       throw new FsError(isProcessName(from) ? 'EPERM' : 'ENOENT', `${quoted(from)} is no link that waits for a name`);
     }
     requireOwner(request, pending.uid, from);
+    // Else who renames what somebody else made would have him link what he did not mean.
+    const replaced = this.#pending.get(directory, name);
+    if (replaced) requireOwner(request, replaced.uid, name);
     if (isProcessName(name)) await this.#enter(request, name, pending.wish);
     else this.#pending.put(directory, name, pending);
     this.#pending.take(directory, from);

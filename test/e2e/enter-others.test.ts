@@ -96,7 +96,12 @@ it('lets alice do all of it in her own', async () => {
 
 it("does not let alice rename or remove links of root's that wait in .proxy", async () => {
   await tree.ok(`ln -s ${tree.dir}/open .proxy/mine`);
-  for (const attempt of ['rm -f .proxy/mine', 'mv .proxy/mine .proxy/hers', 'mv .proxy/mine .proxy/self']) {
+  for (const attempt of [
+    'rm -f .proxy/mine',
+    'mv .proxy/mine .proxy/hers',
+    `ln -s ${tree.dir}/alices .proxy/hers && mv -fT .proxy/hers .proxy/mine`,
+    'mv .proxy/mine .proxy/self',
+  ]) {
     expect((await tree.as(ALICE, attempt)).status, attempt).not.toBe(0);
   }
   expect(await tree.ok('readlink .proxy/mine; rm .proxy/mine')).toBe(`${tree.dir}/open`);
