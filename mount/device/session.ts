@@ -1,7 +1,7 @@
 import { constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
-import { pathOf, subtree, type Container } from '../../src/container/container.ts';
+import { subtree, type Container } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
 import { FsError } from '../../src/errno.ts';
@@ -11,7 +11,7 @@ import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { directoryId, nodeId, serialOf, type NodeId } from '../../src/tree/node-id.ts';
+import { directoryId, nodeId, type NodeId } from '../../src/tree/node-id.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -22,6 +22,7 @@ import { freeSlot } from './in-flight.ts';
 import type { Negotiated } from './negotiate.ts';
 import { Interruption } from './interruption.ts';
 import { Notifier } from './notifier.ts';
+import { OperationLog } from './operation-log.ts';
 import type { InterruptArgs } from './ops/connection.ts';
 import type { PollArgs } from './ops/files.ts';
 import { serveWhole } from './ops/serve.ts';
@@ -57,6 +58,7 @@ export class DeviceSession {
   readonly #notifier: Notifier;
   readonly #pollers: Pollers;
   readonly #replier: Replier;
+  readonly #operations: OperationLog;
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
   readonly #inFlightFd: number;
@@ -78,6 +80,7 @@ export class DeviceSession {
     });
     const firstHandle = incarnation * HANDLES_PER_DAEMON + 2;
     this.#tree = new CheckpointTree(new Tree(machine, this.#listener(), firstHandle), machine, firstHandle);
+    this.#operations = new OperationLog(machine);
     this.#replier = new Replier({ io, fd, writer: new Writer(), traceFd, onBug });
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -179,10 +182,10 @@ export class DeviceSession {
     try {
       const answer = await this.#answer(decoded, request);
       this.#replier.answer(decoded, answer);
-      this.#log(decoded, begun, 'ok');
+      this.#operations.note(decoded, begun, 'ok');
     } catch (error) {
       this.#replier.fail(decoded, error);
-      this.#log(decoded, begun, error instanceof FsError ? `${error.errno}: ${error.message}` : 'bug');
+      this.#operations.note(decoded, begun, error instanceof FsError ? `${error.errno}: ${error.message}` : 'bug');
     } finally {
       this.#underWay.delete(unique);
       if (slot !== undefined) this.#release(slot);
@@ -257,16 +260,6 @@ export class DeviceSession {
       }, round * REAPPEAR_MS).unref();
     }
   }
-
-  #log({ op, request, args }: Decoded, begun: number, outcome: string): void {
-    if (!LOGGED.has(op.name)) return;
-    const { caller, nodeid } = request;
-    const container = this.#machine.store.registry.get(serialOf(nodeid));
-    const where = container && pathOf(container);
-    const us = Math.round((performance.now() - begun) * 1000);
-    const { pid, uid } = caller;
-    this.#machine.log.info({ op: op.name, in: where, what: op.showArgs(args), pid, uid, us, outcome });
-  }
 }
 
 /** A little after a tombstone's end, so that what is listed then is what resolves. */
@@ -284,18 +277,6 @@ const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
   'checkpoint',
   'pin',
   'unshown',
-]);
-
-/** Operations that change something: a line each in the log. */
-const LOGGED: ReadonlySet<string> = new Set([
-  'MKDIR',
-  'RMDIR',
-  'RENAME',
-  'RENAME2',
-  'WRITE',
-  'SETATTR',
-  'SYMLINK',
-  'LINK',
 ]);
 
 function readNegotiated(file: string): Negotiated | undefined {

@@ -44,6 +44,16 @@ export async function kill(
   return waitUntil(killed, limitMs, signal);
 }
 
+/**
+ * Sends SIGKILL to every process of the cgroup and below it and waits for nothing: for who is told otherwise when they are
+ * dead. False if it is gone, or on kernels before 5.14, where only {@link kill} can.
+ */
+export function killAtOnce(files: FileAccess, directory: string): boolean {
+  if (!files.existsSync(`${directory}/cgroup.kill`)) return false;
+  killTree(files, directory);
+  return true;
+}
+
 /** A cgroup that goes meanwhile is as good as killed. */
 function killTree(files: FileAccess, directory: string): void {
   try {

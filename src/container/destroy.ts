@@ -1,6 +1,6 @@
-import { unlinkSync } from 'node:fs';
+import { existsSync, unlinkSync } from 'node:fs';
 import { processes } from '../cgroup/cgroup.ts';
-import { kill, KILL_LIMIT_MS } from '../cgroup/kill.ts';
+import { kill, killAtOnce, KILL_LIMIT_MS } from '../cgroup/kill.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
 import { FsError } from '../errno.ts';
 import { isGone } from '../files.ts';
@@ -102,7 +102,7 @@ export async function destroyCgroup(machine: Machine, directory: string, limitMs
 
 async function destroy(machine: Machine, container: Container, directory: string): Promise<void> {
   // The news of the inits' ends wakes us; then, nearly always, nobody is left.
-  await kill(machine, directory, { limitMs: 0 });
+  if (!killAtOnce(machine.files, directory)) await kill(machine, directory, { limitMs: 0 });
   await Promise.all([...subtree(container)].map((node) => initGone(node, EXIT_WAIT_MS)));
   if (!(await killAll(machine, container, REMOVE_WAIT_MS))) {
     machine.log.warn({ container: container.serial }, 'killed processes are not gone yet; the removal goes on without');
@@ -148,7 +148,10 @@ function drop(machine: Machine, container: Container, unique?: number): void {
   for (const node of nodes.reverse()) {
     events.emit(node, 'removed');
     if (node.phase === 'declared') continue;
-    for (const file of Object.values(stateFiles(instance, node.serial))) unlinkIfThere(file);
+    for (const file of Object.values(stateFiles(instance, node.serial))) {
+      // Mostly there is none; asking is cheaper than an exception.
+      if (existsSync(file)) unlinkIfThere(file);
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
+import { waitUntil } from '../cgroup/wait.ts';
 import { FsError } from '../errno.ts';
 import { ifThere, readIfThere, readlinkIfAllowed } from '../files.ts';
 import type { Pid } from '../ids.ts';
@@ -28,6 +29,9 @@ const UNSUPPORTED = [
   { link: /^\/dev\/tty[0-9S]/, what: 'a terminal of the machine' },
 ] as const;
 
+/** An init says that it is ready just before it goes on as the program inside. */
+const PROGRAM_WAIT_MS = 200;
+
 /** Descriptors of one process that are looked at. */
 const DESCRIPTORS_LIMIT = 4096;
 
@@ -46,7 +50,8 @@ export async function preflight(machine: Machine, container: Container): Promise
   }
   if (kinds.includes('user'))
     throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
-  if (readlinkIfAllowed(files, `/proc/${init.pid}/exe`) !== PROGRAM_INSIDE) {
+  const runsInside = () => readlinkIfAllowed(files, `/proc/${init.pid}/exe`) === PROGRAM_INSIDE;
+  if (!(await waitUntil(runsInside, PROGRAM_WAIT_MS))) {
     throw cannot('its init was started by another version of nsdir; stop and start it first');
   }
   const pids = await processes(files, ownLeaf(machine.cgroupOf(container)));

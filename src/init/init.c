@@ -142,11 +142,10 @@ _Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int p
 	if (spec->flags & CLONE_NEWUSER && recv(channel, &go, 1, 0) != 1)
 		_exit(1);
 	failed = prepare(spec, cgroup, parent, channel, &commands);
-	if (!failed && become_program(spec, commands, channel))
-		failed = "run its program";
 	report(channel, failed ? errno : REPORT_READY, failed ? failed : "");
 	close(channel);
 	if (failed)
 		_exit(1);
+	become_program(spec, commands); /* requests wait in the socket meanwhile */
 	serve_commands(commands);
 }

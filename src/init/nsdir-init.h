@@ -91,7 +91,7 @@ const char *own_mount_tree(const struct spec *spec);
 /* program.c */
 const char *place_program(const struct spec *spec);
 const char *commands_socket(const struct spec *spec);
-int become_program(const struct spec *spec, int commands, int channel);
+void become_program(const struct spec *spec, int commands);
 bool is_program(int argc, char **argv);
 _Noreturn void program_main(void);
 

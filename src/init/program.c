@@ -19,8 +19,8 @@
 #define PROGRAM PLACE "/nsdir-init"
 #define TITLE "nsdir-init "
 
-/* Descriptors the program is started with. */
-enum { COMMANDS = 3, CHANNEL = 4, FIRST_FREE = 5 };
+/* The descriptor the program is started with, and the first that is free for others. */
+enum { COMMANDS = 3, FIRST_FREE = 4 };
 
 static bool placed;
 
@@ -60,21 +60,21 @@ const char *commands_socket(const struct spec *spec)
 	return "/" PLACE "/commands";
 }
 
-/* Goes on as the program inside, if there is one; returns if not, or with errno if it cannot be run. */
-int become_program(const struct spec *spec, int commands, int channel)
+/*
+ * Goes on as the program inside, if there is one and it can be run; else returns, and the init stays what the launcher
+ * cloned, which only cannot be dumped.
+ */
+void become_program(const struct spec *spec, int commands)
 {
 	char title[sizeof(TITLE) + NAME_MAX];
 	char *argv[] = { title, NULL }, *environment[] = { NULL };
 
 	if (!placed)
-		return 0;
+		return;
 	snprintf(title, sizeof(title), TITLE "%s", spec->hostname);
 	commands = fcntl(commands, F_DUPFD_CLOEXEC, FIRST_FREE);
-	channel = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE);
-	if (commands < 0 || channel < 0 || dup2(commands, COMMANDS) < 0 || dup2(channel, CHANNEL) < 0)
-		return -1;
-	execve("/" PROGRAM, argv, environment);
-	return -1;
+	if (commands >= 0 && dup2(commands, COMMANDS) >= 0)
+		execve("/" PROGRAM, argv, environment);
 }
 
 /* Whether this is what `become_program` started. */
@@ -85,10 +85,6 @@ bool is_program(int argc, char **argv)
 
 _Noreturn void program_main(void)
 {
-	struct report ready = { .error = REPORT_READY };
-
 	fcntl(COMMANDS, F_SETFD, FD_CLOEXEC);
-	send(CHANNEL, &ready, sizeof(ready), MSG_NOSIGNAL);
-	close(CHANNEL);
 	serve_commands(COMMANDS);
 }

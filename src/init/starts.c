@@ -80,6 +80,9 @@ static bool take_report(int index)
 		return true;
 	}
 	report.step[sizeof(report.step) - 1] = '\0';
+	/* Only now, so that the child need not wait for it; it is not reaped yet, so its pid is its own. */
+	if (report.error == REPORT_READY && starting[index].pid > 0 && !starting[index].start_time)
+		starting[index].start_time = start_time_of(starting[index].pid);
 	if (report.error == REPORT_READY &&
 	    (starting[index].pid <= 0 || !starting[index].start_time || starting[index].cancelled))
 		finish(index, ECANCELED, "killed while starting");
@@ -137,8 +140,6 @@ void start_begin(uint64_t id, uint64_t serial, const struct spec *spec)
 		link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);
 		return;
 	}
-	if (new->pid)
-		new->start_time = start_time_of(new->pid);
 	starting_count++;
 }
 

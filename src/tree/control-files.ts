@@ -24,7 +24,7 @@ const WRITE_LIMIT_BYTES = 4096;
 const POLL_READY = 0x145;
 
 const NO_BYTES = new Uint8Array(0);
-const { O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+const { O_CREAT, O_RDWR, O_WRONLY } = constants;
 
 /** Control entries as files: their texts, targets, open handles and commands. */
 export class ControlFiles {
@@ -79,7 +79,7 @@ export class ControlFiles {
     this.#nextHandle += 2;
     if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
     if (access === O_WRONLY || access === O_RDWR || !speaks) this.#plain.open(handle, idOf(node));
-    return { handle, noFlush: access === O_RDONLY };
+    return { handle, noFlush: true };
   }
 
   async read(request: Request, node: ControlNode, handle: number, offset: number, size: number): Promise<Uint8Array> {

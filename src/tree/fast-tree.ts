@@ -68,7 +68,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   const openPlain = (id: NodeId): Opened => {
     const handle = newHandle();
     plain.open(handle, id);
-    return { handle, noFlush: false };
+    return { handle, noFlush: true };
   };
 
   const getattr = (id: NodeId): Attr | typeof DEFER => {
