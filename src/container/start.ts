@@ -158,6 +158,8 @@ async function clearAway(files: FileAccess, directory: string, signal: AbortSign
 }
 
 function createUnlessThere({ files }: Machine, directory: string): void {
+  // Ancestors mostly are: asking is cheaper than an exception.
+  if (files.existsSync(directory)) return;
   try {
     createCgroup(files, directory);
   } catch (error) {
