@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { reasonOf } from './command.ts';
 import type { Bench, Group } from './group.ts';
@@ -7,6 +7,7 @@ import { buildHelpers } from './helpers.ts';
 import { describeMachine } from './machine.ts';
 import { toJson, toMarkdown, type Measured } from './report.ts';
 import { verdictOf, type Row } from './row.ts';
+import { removeScratch } from './scratch.ts';
 
 const OUT = 'bench-out';
 const DOCUMENT = 'docs/bench.md';
@@ -56,7 +57,7 @@ async function main(groups: readonly Group[], quick: boolean, all: boolean): Pro
     const bench: Bench = { helpers: await buildHelpers(scratch), quick, scratch };
     for (const group of groups) measured.push({ group, rows: await measure(group, bench) });
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    await removeScratch(scratch);
   }
   const report = { machine, quick, seconds: (performance.now() - began) / 1e3, measured };
   mkdirSync(OUT, { recursive: true });

@@ -28,28 +28,32 @@ export interface Entry {
   readonly kinds?: readonly NamespaceKind[];
 }
 
+/** Who asks: what he may do, and the container whose directory he has at the mount point. */
+export interface Asking {
+  readonly credentials: Credentials;
+  readonly viewRoot: Container;
+}
+
 /**
- * The asker's credentials. They are those of the thread that waits for the answer, so its pid is not used again meanwhile;
+ * What does not change while the asker waits for the answer. The credentials are those of the thread that waits for the answer, so its pid is not used again meanwhile;
  * the file-system ids have to be those that the kernel gave with the request. EPERM.
  */
-export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string): Credentials {
-  const found = pid === 0 ? undefined : credentialsOf(machine, pid);
-  if (found?.uids[3] === uid && found.gids[3] === gid) return found;
+export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string): Asking {
+  const credentials = pid === 0 ? undefined : credentialsOf(machine, pid);
+  if (credentials?.uids[3] === uid && credentials.gids[3] === gid) {
+    return { credentials, viewRoot: viewRootOf(machine, pid) };
+  }
   throw new FsError('EPERM', `Cannot ${what}: the caller is not to be seen from the daemon's pid namespace`);
 }
 
 /** A process as it is found. */
-interface Found {
+export interface Found {
   readonly stat: ProcStat;
   readonly status: ProcStatus;
 }
 
-/** The start time that makes the pid the process. ESRCH for one that is gone, a thread, or a zombie; EPERM for a kernel thread. */
-export function pin(machine: Machine, target: Pid, what: string): number {
-  return find(machine, target, what).stat.starttime;
-}
-
-function find({ files }: Machine, target: Pid, what: string): Found {
+/** The start time makes the pid the process. ESRCH for one that is gone, a thread, or a zombie; EPERM for a kernel thread. */
+export function find({ files }: Machine, target: Pid, what: string): Found {
   const [stat, status] = [readStat(files, target), readStatus(files, target)];
   if (!stat || !status || isZombie(stat)) throw new FsError('ESRCH', `Cannot ${what}: there is no process ${target}`);
   if (status.tgid !== target) {
@@ -63,6 +67,8 @@ function find({ files }: Machine, target: Pid, what: string): Found {
 export interface Progress {
   readonly tracer: number;
   readonly joined: boolean;
+  /** It was looked at in this very turn. */
+  readonly found?: Found | undefined;
 }
 
 const UNTOUCHED: Progress = { tracer: 0, joined: false };
@@ -71,12 +77,11 @@ const UNTOUCHED: Progress = { tracer: 0, joined: false };
 export function check(
   machine: Machine,
   entry: Entry,
-  asker: Credentials,
+  { credentials, viewRoot }: Asking,
   what: string,
-  { tracer, joined }: Progress = UNTOUCHED,
+  { tracer, joined, found = find(machine, entry.target, what) }: Progress = UNTOUCHED,
 ): void {
   const { target } = entry;
-  const found = find(machine, target, what);
   const own = memberOf(machine, entry);
   if (found.stat.starttime !== entry.startTime || !own) {
     throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
@@ -85,8 +90,8 @@ export function check(
     throw new FsError('EPERM', `Cannot ${what}: process ${target} is the init of a container`);
   }
   refuseOutwards(machine, entry, own, what, joined);
-  refusePath(machine, entry.container, asker, what);
-  const reason = whyNotTrace(machine, asker, target, credentialsIn(machine, target, found.status));
+  refusePath(machine, entry.container, credentials, viewRoot, what);
+  const reason = whyNotTrace(machine, credentials, target, credentialsIn(machine, target, found.status));
   if (reason !== undefined) {
     throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
@@ -122,8 +127,13 @@ function refuseOutwards(
 }
 
 /** Execute permission on every directory from where the asker's own tree begins. */
-function refusePath(machine: Machine, container: Container, asker: Credentials, what: string): void {
-  const viewRoot = viewRootOf(machine, asker.pid);
+function refusePath(
+  machine: Machine,
+  container: Container,
+  asker: Credentials,
+  viewRoot: Container,
+  what: string,
+): void {
   for (const directory of chainOf(container)) {
     if (contains(directory, viewRoot) && directory !== container) continue;
     if (maySearch(machine, asker, directory)) continue;
@@ -165,21 +175,34 @@ export function viewRootOf(machine: Machine, pid: Pid): Container {
   return chainOf(own).findLast(has) ?? registry.root;
 }
 
-/** The namespaces asked for that the target is not in yet: kinds, and their CLONE_NEW* bits in one. */
+/** The namespaces asked for that the target is not in yet. */
 export function missingKinds(
-  { files }: Machine,
+  machine: Machine,
   target: Pid,
-  { init }: Container,
+  container: Container,
   asked?: readonly NamespaceKind[],
 ): NamespaceKind[] {
+  return notYetIn(machine, target, wantedOf(machine, container, asked));
+}
+
+/** A namespace of a container, by its kind and inode number. */
+interface Wanted {
+  readonly kind: NamespaceKind;
+  readonly link: string;
+  readonly inode: number;
+}
+
+/** The container's namespaces, or those of the kinds that are asked for. */
+export function wantedOf({ files }: Machine, { init }: Container, asked?: readonly NamespaceKind[]): Wanted[] {
   if (!init) return [];
-  const differs = (link: string) => {
-    const its = namespaceInode(files, init.pid, link);
-    return its !== undefined && its !== namespaceInode(files, target, link);
-  };
-  return NAMESPACE_KINDS.filter(({ kind, link }) => (asked?.includes(kind) ?? true) && differs(link)).map(
-    ({ kind }) => kind,
-  );
+  return NAMESPACE_KINDS.flatMap(({ kind, link }) => {
+    const inode = asked?.includes(kind) === false ? undefined : namespaceInode(files, init.pid, link);
+    return inode === undefined ? [] : [{ kind, link, inode }];
+  });
+}
+
+export function notYetIn({ files }: Machine, target: Pid, wanted: readonly Wanted[]): NamespaceKind[] {
+  return wanted.filter(({ link, inode }) => namespaceInode(files, target, link) !== inode).map(({ kind }) => kind);
 }
 
 /** EBUSY for a container that is not to be entered now, after it was started if that was needed. */

@@ -6,18 +6,21 @@ import type { Pid } from '../ids.ts';
 import { cloneFlags, type NamespaceKind } from '../namespaces.ts';
 import { ARCHITECTURES } from '../kernel/architecture.ts';
 import type { Call, Tracee } from '../kernel/tracee.ts';
-import type { Credentials } from '../proc/credentials.ts';
 import { isLive, pathOf, type Container } from './container.ts';
 import {
   askerOf,
   check,
   checkContainer,
   explain,
+  find,
   initSeenBy,
   missingKinds,
-  pin,
+  notYetIn,
+  wantedOf,
   type Asker,
+  type Asking,
   type Entry,
+  type Found,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
 import { ownCgroup } from './kill-found.ts';
@@ -54,20 +57,25 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   const what = `have process ${target} enter "${pathOf(container)}"`;
   if (!container.parent) throw new FsError('EPERM', `Cannot ${what}: every process is in the machine already`);
   const kinds: NamespaceKind[] | undefined = by === 'symlink' || by === 'nsproxy' ? undefined : [by];
-  const entry: Entry = { target, startTime: pin(machine, target, what), container, ...(kinds && { kinds }) };
+  const found = find(machine, target, what);
+  const entry: Entry = { target, startTime: found.stat.starttime, container, ...(kinds && { kinds }) };
   const asker = askerOf(machine, request.caller, what);
   // A former daemon, or its tracer after its death, had done it before it could be answered.
   if (request.resent === true && isIn(machine, entry)) {
     note(machine, entry, by, request.unique);
     return;
   }
+  let isFresh = true;
   if (!isLive(container)) {
     check(machine, entry, asker, what);
     await start(machine, container, request);
+    isFresh = false;
   }
   const entering = new Entering(machine, { entry, by, asker, what, request });
-  const done = machine.locks.hold(container, what, () => entering.run());
-  if (asker.tgid !== Number(target)) await done;
+  const done = machine.locks.hold(container, what, () => entering.run(isFresh ? found : undefined));
+  // Who had to wait for the lock looks again.
+  isFresh = false;
+  if (asker.credentials.tgid !== Number(target)) await done;
   else await Promise.race([done, entering.answerable]);
 }
 
@@ -87,7 +95,8 @@ export async function finishEntering(machine: Machine): Promise<void> {
         note(machine, entry, by);
         continue;
       }
-      if (pin(machine, pid, what) !== startTime) throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
+      if (find(machine, pid, what).stat.starttime !== startTime)
+        throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
       const asker = askerOf(machine, { pid, ...ownIds(machine, pid) }, what);
       check(machine, entry, asker, what);
       await new Entering(machine, { entry, by, asker, what, request: undefined }).run();
@@ -124,7 +133,7 @@ function ownIds({ files }: Machine, pid: Pid): { uid: number; gid: number } {
 interface Plan {
   readonly entry: Entry;
   readonly by: EnteredBy;
-  readonly asker: Credentials;
+  readonly asker: Asking;
   readonly what: string;
   /** Absent for what a former daemon answered. */
   readonly request: EnterRequest | undefined;
@@ -147,27 +156,30 @@ class Entering {
     });
   }
 
-  async run(): Promise<void> {
+  /** `found`: the target, looked at in this very turn. */
+  async run(found?: Found): Promise<void> {
     const { entry, asker, what, request } = this.#plan;
     checkContainer(this.#machine, entry.container, what);
-    check(this.#machine, entry, asker, what);
+    check(this.#machine, entry, asker, what, { tracer: 0, joined: false, found });
     const initPid = initSeenBy(this.#machine, entry, what);
-    const isSelf = request !== undefined && asker.tgid === Number(entry.target);
+    const isSelf = request !== undefined && asker.credentials.tgid === Number(entry.target);
     if (isSelf) this.#note(true, request);
-    const back = entry.kinds === undefined ? await this.#join() : () => undefined;
+    let back: () => void = () => undefined;
     let tracee: Tracee | undefined;
     try {
-      tracee = await this.#machine.tracer.seize(entry.target);
+      // Somebody else stops meanwhile; who waits for the answer cannot before he has it.
+      if (!isSelf) tracee = await this.#machine.tracer.seize(entry.target, false);
+      if (entry.kinds === undefined) back = await this.#join();
       if (isSelf) {
+        tracee = await this.#machine.tracer.seize(entry.target, true);
         this.#isAnswered = true;
         this.#answer();
       }
-      await tracee.stopped();
-      await this.#bringIn(tracee, initPid);
+      if (tracee) await this.#bringIn(tracee, initPid);
     } catch (error) {
       const refusal = explain(error, entry, what);
       back();
-      tracee?.end(this.#isAnswered ? errnoNumber(refusal.errno) : undefined);
+      await tracee?.end(this.#isAnswered ? errnoNumber(refusal.errno) : undefined);
       if (isSelf) this.#machine.store.commit([{ op: 'leave', serial: entry.container.serial, pid: entry.target }]);
       if (!this.#isAnswered) throw refusal;
       recordRefusal(this.#machine, entry.container, refusal);
@@ -183,11 +195,13 @@ class Entering {
   /** While the target stands still: all is asked again, and then it enters. */
   async #bringIn(tracee: Tracee, initPid: number): Promise<void> {
     const { entry, asker, what } = this.#plan;
+    const wanted = wantedOf(this.#machine, entry.container, entry.kinds);
+    await tracee.stopped();
     check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined: entry.kinds === undefined });
     checkContainer(this.#machine, entry.container, what);
-    const missing = missingKinds(this.#machine, entry.target, entry.container, entry.kinds);
+    const missing = notYetIn(this.#machine, entry.target, wanted);
     if (missing.length > 0) await tracee.call(joining(initPid, missing));
-    else tracee.end();
+    else await tracee.end();
   }
 
   /** Moves the target into the container's cgroup, if it has one of its own; returns what moves it back. */

@@ -10,7 +10,7 @@ import { chainOf, contains, isLive, pathOf, subtree, type Container } from './co
 import { whereabouts } from './events.ts';
 import type { Machine } from './machine.ts';
 
-const RENAME_NOREPLACE = 1;
+export const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 
 export interface Destination {

@@ -9,6 +9,7 @@
  * command is the helper's child, since nobody who enters a pid namespace is in it himself.
  */
 #include "nsdir-init.h"
+#include "enter.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -19,44 +20,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
 
-#define UNREACHABLE 125
-#define NOT_RUN 126
-#define NOT_FOUND 127
 #define KILLED (128 + SIGKILL)
-#define PARTS_MAX 8
-#define FALLBACK_SHELL "/bin/sh"
-
-struct job {
-	const char *mount_point, *container;
-	const char *parts[PARTS_MAX];
-	int part_count;
-	bool shell; /* take another shell if the container lacks this one */
-	char **command;
-	bool has_terminal;
-	char cwd[PATH_MAX];
-	sigset_t signals; /* as the caller had them */
-};
-
-/* What the helper tells. With CHILD come a pidfd of the command and, if there is a terminal, its master. */
-enum news { REFUSED, CHILD, NOT_STARTED, ENDED };
-struct message {
-	enum news what;
-	int value; /* an errno, or a wait(2) status */
-};
 
 static bool parse(int argc, char **argv, struct job *job)
 {
@@ -76,116 +50,6 @@ static bool parse(int argc, char **argv, struct job *job)
 	job->container = argv[at + 1];
 	job->command = argv + at + 3;
 	return true;
-}
-
-/* Everything by writing to .procs; single kinds by linking each of them. 0, or an errno. */
-static int enter(const struct job *job)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-	int fd, error = 0;
-
-	snprintf(to, sizeof(to), "%s/.proxy/self", job->mount_point);
-	for (int at = 0; at < job->part_count; at++) {
-		snprintf(from, sizeof(from), "%s/.ns/%s", job->container, job->parts[at]);
-		if (linkat(AT_FDCWD, from, AT_FDCWD, to, 0))
-			return errno;
-	}
-	if (job->part_count > 0)
-		return 0;
-	snprintf(to, sizeof(to), "%s/.procs", job->container);
-	fd = open(to, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	if (write(fd, "0\n", 2) < 0)
-		error = errno;
-	close(fd);
-	return error;
-}
-
-static bool tell(int channel, enum news what, int value, const int *fds, size_t count)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
-	struct message message = { what, value };
-	struct iovec vector = { .iov_base = &message, .iov_len = sizeof(message) };
-	struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
-
-	if (count > 0) {
-		struct cmsghdr *rights;
-
-		header.msg_control = control;
-		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		rights = CMSG_FIRSTHDR(&header);
-		rights->cmsg_level = SOL_SOCKET;
-		rights->cmsg_type = SCM_RIGHTS;
-		rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(rights), fds, count * sizeof(int));
-	}
-	return sendmsg(channel, &header, MSG_NOSIGNAL) == (ssize_t)sizeof(message);
-}
-
-/* The command's last steps. Never returns; an errno of exec goes into `failed`. */
-static _Noreturn void become(const struct job *job, int terminal, int failed)
-{
-	char *shell[2] = { FALLBACK_SHELL, NULL };
-	int error;
-
-	if (terminal >= 0 && !take_terminal(terminal)) {
-		error = errno;
-	} else {
-		if (chdir(job->cwd))
-			error = chdir("/");
-		setenv("container", "nsdir", 1);
-		sigprocmask(SIG_SETMASK, &job->signals, NULL);
-		execute_command(job->command);
-		if (job->shell)
-			execv(shell[0], shell);
-		error = errno;
-	}
-	while (write(failed, &error, sizeof(error)) < 0 && errno == EINTR)
-		;
-	_exit(NOT_FOUND);
-}
-
-/* The helper: enters, starts the command, and waits for it. */
-static _Noreturn void help(const struct job *job, int channel)
-{
-	int outside = job->has_terminal ? open_terminal() : -1, master = -1, error, status, ends[2], fds[2];
-	pid_t child;
-
-	/* Until the command is executed, this very file of the machine's is what runs inside: not to be opened there. */
-	prctl(PR_SET_DUMPABLE, 0);
-	error = enter(job);
-	if (error) {
-		tell(channel, REFUSED, error, NULL, 0);
-		_exit(UNREACHABLE);
-	}
-	if (job->has_terminal) {
-		/* The container's own, so that its name means something inside. */
-		master = open_terminal();
-		if (master < 0)
-			master = outside;
-		else if (outside >= 0)
-			close(outside);
-	}
-	if (pipe2(ends, O_CLOEXEC) || (child = fork()) < 0) {
-		tell(channel, NOT_STARTED, errno, NULL, 0);
-		_exit(UNREACHABLE);
-	}
-	if (child == 0)
-		become(job, master, ends[1]);
-	close(ends[1]);
-	fds[0] = (int)syscall(SYS_pidfd_open, child, 0);
-	fds[1] = master;
-	tell(channel, CHILD, 0, fds, master >= 0 ? 2 : 1);
-	close(fds[0]);
-	if (master >= 0)
-		close(master);
-	if (read(ends[0], &error, sizeof(error)) == sizeof(error))
-		tell(channel, NOT_STARTED, error, NULL, 0);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	tell(channel, ENDED, status, NULL, 0);
-	_exit(0);
 }
 
 /* Why the tree refused, in its own words where it left some. */
@@ -331,7 +195,7 @@ int enter_main(int argc, char **argv)
 	if (helper == 0) {
 		close(ends[0]);
 		close(command.signals);
-		help(&job, ends[1]);
+		help_enter(&job, ends[1]);
 	}
 	close(ends[1]);
 	command.channel = ends[0];

@@ -50,8 +50,8 @@ export class Tracee {
   }
 
   /** See `TracerLink`. After an error there is nothing to let go of. */
-  async seize(): Promise<void> {
-    await this.#orRelease('trace', () => this.#link.seize(this.#pid, this.#architecture.registerBytes));
+  async seize(isTold: boolean): Promise<void> {
+    await this.#orRelease('trace', () => this.#link.seize(this.#pid, this.#architecture.registerBytes, isTold));
   }
 
   /** ESRCH if it ended, EBUSY if it does not stop; then there is nothing to let go of. */
@@ -83,8 +83,10 @@ export class Tracee {
     this.#release();
   }
 
-  /** Lets it go on from where it was. With `errno`, the system call it was about to return from fails with that. */
-  end(errno?: number): void {
+  /** Lets it go on from where it was, once it has stopped. With `errno`, the system call it was about to return from fails so. */
+  async end(errno?: number): Promise<void> {
+    // Seized, and not waited for: its stop comes first.
+    if (this.#onReleased && !this.#registers) await this.stopped().catch(() => undefined);
     if (!this.#onReleased) return;
     const registers = errno === undefined ? undefined : this.#registers;
     const usable = registers?.length === this.#architecture.registerBytes;

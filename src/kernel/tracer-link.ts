@@ -24,13 +24,17 @@ export interface Program {
 export interface TracerLink {
   /** Pid of the tracer: the tracee's TracerPid. */
   readonly pid: number;
-  /** Seizes the process and asks it to stop. `size` is how many bytes of general registers it has. EPERM, ESRCH. */
-  seize(pid: Pid, size: number): Promise<void>;
+  /**
+   * Seizes the process and asks it to stop. `size` is how many bytes of general registers it has. With `isTold` it is waited
+   * for, else `stopped` throws what it refuses. EPERM, ESRCH.
+   */
+  seize(pid: Pid, size: number, isTold: boolean): Promise<void>;
   /** Its general registers, once it has stopped. ESRCH if it ended, EBUSY if it does not stop: it is let go when it does. */
   stopped(): Promise<Buffer>;
   /**
    * Does the steps, puts registers and signal mask back, and lets it go; it is done to the end even if we are killed. After
-   * a failure, whose errno is thrown, it stands still, as it was, until `end`.
+   * a failure, whose errno is thrown, it stands still, as it was, until `end`. ETIMEDOUT if we were too slow to say so, and it
+   * was let go as it was, or if it is in one of the calls still: no further one is made, and it is let go when it comes out.
    */
   run(program: Program): Promise<void>;
   /** Lets it go, with these registers if they are given. */

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
+import { constants } from 'node:os';
 import { errnoName, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
+import { receiveSoon, sendNow, socketPair } from './local-socket.ts';
 import type { Program, TracerLink } from './tracer-link.ts';
 
 /** `struct command`, `struct step` and `struct answer` of src/init/tracer.c. */
@@ -14,8 +16,14 @@ const COMMAND_BYTES = 24;
 const STEP_BYTES = 16;
 const ANSWER_BYTES = 16;
 
-/** How long a tracer may take to answer; it waits a second at most for a process to stop. */
+/** How long a tracer may take to answer; it waits a second at most for a process to stop, and three for its system calls. */
 const ANSWER_LIMIT_MS = 10_000;
+
+/** As long an answer is waited for without letting anything else of this thread go on. */
+const ANSWER_SOON_MS = 2;
+
+/** Errors of `stopped` and `run` after which a tracer ends, at once or when it can. */
+const SPENT_AFTER: ReadonlySet<number> = new Set([constants.errno.EBUSY, constants.errno.ETIMEDOUT]);
 
 interface Waiting {
   readonly what: number;
@@ -26,21 +34,29 @@ interface Waiting {
 /** A tracer of our own, which outlives us long enough to finish what it does. */
 export class TracerProcess implements TracerLink {
   readonly #child: ChildProcess;
-  readonly #input: Writable;
+  readonly #fd: number;
+  readonly #socket: Socket;
   #waiting: Waiting[] = [];
-  #read = Buffer.alloc(0);
+  #read: Buffer = Buffer.alloc(0);
   #size = 0;
   #isGone = false;
+  /** It has a process still that it could not let go of, and takes no other. */
+  #isSpent = false;
 
+  /** ENOSYS, EMFILE; what else keeps it from running is said by what it does not answer. */
   constructor(binary: string) {
-    this.#child = spawn(binary, ['tracer'], { stdio: ['pipe', 'pipe', 'ignore'] });
-    const { stdin, stdout } = this.#child;
-    if (!stdin || !stdout) throw new FsError('EIO', `Cannot run ${binary}`);
-    this.#input = stdin;
-    stdout.on('data', (bytes: Buffer) => {
+    const [ours, its] = socketPair();
+    try {
+      this.#child = spawn(binary, ['tracer'], { stdio: [its, its, 'ignore'] });
+    } finally {
+      closeSync(its);
+    }
+    this.#fd = ours;
+    this.#socket = new Socket({ fd: ours, readable: true, writable: true });
+    this.#socket.on('data', (bytes: Buffer) => {
       this.#take(bytes);
     });
-    for (const end of [this.#child, stdin, stdout]) {
+    for (const end of [this.#child, this.#socket]) {
       end.on('error', () => {
         this.#lost();
       });
@@ -49,8 +65,7 @@ export class TracerProcess implements TracerLink {
       this.#lost();
     });
     this.#child.unref();
-    // Pipes of a child are sockets (child_process).
-    for (const stream of [stdin, stdout]) if (stream instanceof Socket) stream.unref();
+    this.#socket.unref();
   }
 
   get pid(): number {
@@ -59,14 +74,13 @@ export class TracerProcess implements TracerLink {
 
   /** Whether it can be given another process. */
   get isIdle(): boolean {
-    return !this.#isGone && this.#waiting.length === 0;
+    return !this.#isGone && !this.#isSpent && this.#waiting.length === 0;
   }
 
-  async seize(pid: Pid, size: number): Promise<void> {
+  async seize(pid: Pid, size: number, isTold: boolean): Promise<void> {
     this.#size = size;
-    const seized = this.#answer(SEIZE);
-    this.#send(SEIZE, { pid });
-    await seized;
+    this.#send(SEIZE, { pid, count: isTold ? 1 : 0 });
+    if (isTold) await this.#answer(SEIZE);
   }
 
   async stopped(): Promise<Buffer> {
@@ -74,13 +88,12 @@ export class TracerProcess implements TracerLink {
   }
 
   async run({ steps, resultWord, callNote = 0 }: Program): Promise<void> {
-    const done = this.#answer(RUN);
     const bodies = steps.map(({ registers, patch, always = false }) => {
       const head = Buffer.from(Int32Array.of(patch?.word ?? -1, patch?.from ?? -1, always ? 1 : 0, 0).buffer);
       return Buffer.concat([head, registers], STEP_BYTES + registers.length);
     });
     this.#send(RUN, { count: steps.length, resultWord, callNote }, Buffer.concat(bodies));
-    await done;
+    await this.#answer(RUN);
   }
 
   end(registers?: Buffer): void {
@@ -89,7 +102,7 @@ export class TracerProcess implements TracerLink {
 
   /** No more processes: it ends when it has let go of the last. */
   close(): void {
-    this.#input.end();
+    this.#socket.end();
   }
 
   #send(
@@ -98,19 +111,28 @@ export class TracerProcess implements TracerLink {
     body: Buffer = Buffer.alloc(0),
   ): void {
     const head = Buffer.from(Int32Array.of(what, pid, size, count, resultWord, callNote).buffer);
-    this.#input.write(Buffer.concat([head, body], COMMAND_BYTES + body.length));
+    const bytes = Buffer.concat([head, body], COMMAND_BYTES + body.length);
+    const sent = this.#isGone || this.#socket.writableLength > 0 ? 0 : sendNow(this.#fd, bytes);
+    if (sent < bytes.length) this.#socket.write(bytes.subarray(sent));
   }
 
+  /** Most answers come while one waits for them; the others, of who is slow to stop, by the event loop. */
   async #answer(what: number): Promise<Buffer> {
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise<Buffer>((resolve, reject) => {
         if (this.#isGone) reject(new FsError('EIO', 'the tracer is gone; try again'));
-        this.#waiting.push({ what, resolve, reject });
+        const waiting = { what, resolve, reject };
+        this.#waiting.push(waiting);
+        this.#take(Buffer.alloc(0));
+        const until = performance.now() + ANSWER_SOON_MS;
+        while (!this.#isGone && this.#waiting.includes(waiting) && performance.now() < until) {
+          this.#take(receiveSoon(this.#fd, ANSWER_SOON_MS));
+        }
+        if (!this.#waiting.includes(waiting)) return;
         timer = setTimeout(() => {
           this.#lost();
         }, ANSWER_LIMIT_MS);
-        this.#take(Buffer.alloc(0));
       });
     } finally {
       clearTimeout(timer);
@@ -128,6 +150,7 @@ export class TracerProcess implements TracerLink {
       const body = this.#read.subarray(ANSWER_BYTES, ANSWER_BYTES + length);
       this.#read = this.#read.subarray(ANSWER_BYTES + length);
       this.#waiting.shift();
+      this.#isSpent ||= SPENT_AFTER.has(error);
       if (error === 0) waiting.resolve(body);
       else waiting.reject(refusal(error));
     }
@@ -135,7 +158,7 @@ export class TracerProcess implements TracerLink {
 
   #lost(): void {
     this.#isGone = true;
-    this.#input.destroy();
+    this.#socket.destroy();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(new FsError('EIO', 'the tracer ended; try again'));

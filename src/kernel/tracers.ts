@@ -12,8 +12,11 @@ const IDLE_TRACERS = 2;
 
 /** Whoever can have a process stop and do system calls. */
 export interface Tracer {
-  /** Seizes the process and asks it to stop. It is let go by `call` or `end`. EPERM, ESRCH, ENOSYS, EAGAIN. */
-  seize(pid: Pid): Promise<Tracee>;
+  /**
+   * Seizes the process and asks it to stop, with `isTold` before this is fulfilled. It is let go by `call` or `end`. EPERM,
+   * ESRCH, ENOSYS, EAGAIN.
+   */
+  seize(pid: Pid, isTold: boolean): Promise<Tracee>;
 }
 
 /** Tracers of our own, started when they are needed. */
@@ -26,7 +29,7 @@ export class Tracers implements Tracer {
     this.#binary = binary;
   }
 
-  async seize(pid: Pid): Promise<Tracee> {
+  async seize(pid: Pid, isTold: boolean): Promise<Tracee> {
     const architecture = ARCHITECTURES[process.arch];
     if (!architecture)
       throw new FsError('ENOSYS', `processes cannot be made to enter on a machine like this, ${process.arch}`);
@@ -38,7 +41,7 @@ export class Tracers implements Tracer {
       if (link.isIdle && this.#idle.length < IDLE_TRACERS) this.#idle.push(link);
       else link.close();
     });
-    await tracee.seize();
+    await tracee.seize(isTold);
     return tracee;
   }
 }

@@ -13,6 +13,9 @@ export interface ProcStat {
   readonly starttime: number;
 }
 
+/** From state, the third, to starttime. */
+const STAT_FIELDS = 20;
+
 /** `undefined` for a text that is not a whole stat line. */
 export function parseStat(text: string): ProcStat | undefined {
   const open = text.indexOf('(');
@@ -21,11 +24,11 @@ export function parseStat(text: string): ProcStat | undefined {
   const rest = text
     .slice(close + 1)
     .trim()
-    .split(' ');
+    .split(' ', STAT_FIELDS);
   // Field n of the manual page, which counts pid as 1 and comm as 2.
   const field = (n: number) => Number(rest[n - 3]);
   const state = rest[0];
-  if (open < 0 || close < open || state === undefined || rest.length < 20) return undefined;
+  if (open < 0 || close < open || state === undefined || rest.length < STAT_FIELDS) return undefined;
   return {
     pid: Number(text.slice(0, open)),
     comm: text.slice(open + 1, close),
@@ -58,14 +61,13 @@ export interface ProcStatus {
 }
 
 export function parseStatus(text: string): ProcStatus {
-  const fields = new Map(text.split('\n').map((line) => splitOnce(line)));
-  const list = (key: string) =>
-    (fields.get(key) ?? '')
-      .split(/\s+/)
-      .filter((word) => word !== '')
-      .map(Number);
-  const first = (key: string) => list(key)[0] ?? 0;
-  const bits = (key: string) => BigInt(`0x${/^\s*([0-9a-f]+)/.exec(fields.get(key) ?? '')?.[1] ?? '0'}`);
+  const lines = `\n${text}`;
+  const list = (key: string) => {
+    const value = fieldOf(lines, key).trim();
+    return value === '' ? [] : value.split(/\s+/).map(Number);
+  };
+  const first = (key: string) => Number.parseInt(fieldOf(lines, key)) || 0;
+  const bits = (key: string) => BigInt(`0x${/^\s*([0-9a-f]+)/.exec(fieldOf(lines, key))?.[1] ?? '0'}`);
   return {
     tgid: first('Tgid'),
     pid: first('Pid'),
@@ -82,10 +84,13 @@ export function parseStatus(text: string): ProcStatus {
   };
 }
 
-/** The kernel escapes newlines in `Name`, so a line is a field. */
-function splitOnce(line: string): [key: string, value: string] {
-  const colon = line.indexOf(':');
-  return [line.slice(0, colon), line.slice(colon + 1)];
+/** The kernel escapes newlines in `Name`, so a line is a field. Searched for: of sixty, twelve are wanted. */
+function fieldOf(lines: string, key: string): string {
+  const start = `\n${key}:`;
+  const at = lines.indexOf(start);
+  if (at < 0) return '';
+  const end = lines.indexOf('\n', at + start.length);
+  return lines.slice(at + start.length, end < 0 ? undefined : end);
 }
 
 /** The inode number in a link such as `net:[4026531840]` (namespaces(7)), `undefined` for anything else. */

@@ -61,16 +61,21 @@ export class PendingLinks {
     return link;
   }
 
+  /** The same link under another name, in the place of whatever had that; it has not longer to wait for it. */
+  rename(link: PendingLink, name: string): void {
+    const { directory } = link;
+    if (name === link.name) return;
+    this.take(directory, link.name);
+    this.#links.set(keyOf(directory, name), { ...link, name });
+  }
+
   take(directory: Container, name: string): void {
     this.#links.delete(keyOf(directory, name));
   }
 
   #expire(): void {
     const oldest = Date.now() / 1000 - PENDING_LINK_MS / 1000;
-    for (const [key, { time }] of this.#links) {
-      if (time.sec >= oldest) return;
-      this.#links.delete(key);
-    }
+    for (const [key, { time }] of this.#links) if (time.sec < oldest) this.#links.delete(key);
   }
 }
 

@@ -5,6 +5,7 @@ import { viewRootOf } from '../container/enter-checks.ts';
 import type { Machine } from '../container/machine.ts';
 import { isProcessName, processNamed } from '../container/process-named.ts';
 import { recordRefusal } from '../container/refusal.ts';
+import { RENAME_NOREPLACE } from '../container/rename.ts';
 import { FsError, quoted } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import { pidView } from '../proc/pid-view.ts';
@@ -79,7 +80,7 @@ export class ProxyDirectory {
   }
 
   /** A link that waits gets the name of a process, which then enters, or another name. The old one stays if that is refused. */
-  async rename(request: Request, directory: Container, from: string, name: string): Promise<undefined> {
+  async rename(request: Request, directory: Container, from: string, name: string, flags: number): Promise<undefined> {
     const pending = this.#pending.get(directory, from);
     if (!pending) {
       if (request.resent) return;
@@ -89,9 +90,12 @@ export class ProxyDirectory {
     // Else who renames what somebody else made would have him link what he did not mean.
     const replaced = this.#pending.get(directory, name);
     if (replaced) requireOwner(request, replaced.uid, name);
-    if (isProcessName(name)) await this.#enter(request, name, pending.wish);
-    else this.#pending.put(directory, name, pending);
-    this.#pending.take(directory, from);
+    const isThere = replaced !== undefined || (isProcessName(name) && (await this.#entered(request, directory, name)));
+    if (flags === RENAME_NOREPLACE && isThere) throw new FsError('EEXIST', `${quoted(name)} is in .proxy already`);
+    if (isProcessName(name)) {
+      await this.#enter(request, name, pending.wish);
+      if (this.#pending.get(directory, from) === pending) this.#pending.take(directory, from);
+    } else this.#pending.rename(pending, name);
   }
 
   *readdir(request: Request, directory: Container, cookie: number): Generator<DirEntry> {

@@ -170,7 +170,7 @@ export class Tree implements Filesystem {
       source.container === target.container &&
       flags !== EXCHANGE
     ) {
-      await this.#proxy.rename(request, source.container, from.name, to.name);
+      await this.#proxy.rename(request, source.container, from.name, to.name, flags);
       return;
     }
     const moved = source.within ? undefined : source.container.children.get(from.name);

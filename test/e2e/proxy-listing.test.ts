@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { okInside } from '../support/containers.ts';
 import { eventually, mounted } from '../support/mounted.ts';
+import { renameat2 } from '../support/renameat2.ts';
 
 it('shows who entered what, until it ends', async () => {
   await using tree = await mounted();
@@ -75,6 +76,31 @@ it("keeps a link that has no process's name yet, and forgets it when told", asyn
   expect(await tree.ok('ls .proxy; readlink .proxy/later; rm .proxy/later; ls .proxy')).toBe(`later\n${tree.dir}/web`);
   expect(await tree.sh('touch .proxy/file')).toMatchObject({ status: 1 });
   expect(await tree.sh('mkdir .proxy/directory')).toMatchObject({ status: 1 });
+});
+
+it('keeps the number of a link that gets another name, which open directories know it by', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir web; ln -s ${tree.dir}/web .proxy/later`);
+  const before = await tree.ok('stat -c %i .proxy/later');
+  const opened = `import os
+fd = os.open('.proxy/later', os.O_PATH | os.O_NOFOLLOW)
+os.rename('.proxy/later', '.proxy/soon')
+print(os.readlink('', dir_fd=fd), os.stat('.proxy/soon', follow_symlinks=False).st_ino)`;
+  expect(await tree.ok('exec python3 -', { stdin: 'pipe', input: opened })).toBe(`${tree.dir}/web ${before}`);
+  expect(await tree.ok('ls .proxy')).toBe('soon');
+});
+
+it('replaces nothing in .proxy where that is not wanted', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir web other; echo running > web/.state; cd .proxy; ln -s ../web one; ln -s ../other two`);
+  const { pid } = tree.background('sleep', '1000');
+  await tree.ok(`ln -s ../web .proxy/${pid}`);
+  for (const name of ['two', String(pid)]) {
+    expect(await renameat2(tree, '.proxy/one', `.proxy/${name}`, 'NOREPLACE')).toMatchObject({ stderr: 'File exists' });
+  }
+  expect(await tree.ok('readlink .proxy/two .proxy/one')).toBe('../other\n../web');
+  expect(await renameat2(tree, '.proxy/one', '.proxy/three', 'NOREPLACE')).toMatchObject({ status: 0 });
+  expect(await tree.ok('mv -T .proxy/three .proxy/two; readlink .proxy/two')).toBe('../web');
 });
 
 it('knows after a restart who entered', async () => {

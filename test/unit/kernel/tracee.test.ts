@@ -37,7 +37,7 @@ describe('Tracee.call', () => {
       [3n, 9n, expect.anything()],
     ]);
     expect([tracer.did, tracer.released]).toEqual([['seize', 'stopped', 'run'], 1]);
-    tracee.end();
+    await tracee.end();
     expect(tracer.released).toBe(1);
   });
 
@@ -53,7 +53,7 @@ describe('Tracee.call', () => {
     expect(await errnoOf(() => tracee.call(calls))).toBe('EPERM');
     expect(tracer.made.map(([number]) => number)).toEqual([434n, 308n, 3n]);
     expect(tracer.released).toBe(0);
-    tracee.end();
+    await tracee.end();
     expect([tracer.ended, tracer.released]).toEqual([undefined, 1]);
   });
 
@@ -91,7 +91,7 @@ describe('Tracee.call', () => {
     await tracee.stopped();
     expect(await errnoOf(() => tracee.call([{ number: 39n, args: [] }]))).toBe('ENOTSUP');
     expect(tracer.made).toEqual([]);
-    tracee.end();
+    await tracee.end();
     expect(tracer.released).toBe(1);
   });
 });
@@ -99,7 +99,7 @@ describe('Tracee.call', () => {
 describe('Tracee.end', () => {
   test('gives the call under way another result where the caller is the process', async () => {
     const { tracer, tracee } = await stopped();
-    tracee.end(1);
+    await tracee.end(1);
     expect([10, 15].map((index) => tracer.ended?.readBigInt64LE(index * 8))).toEqual([-1n, -1n]);
   });
 
@@ -108,7 +108,14 @@ describe('Tracee.end', () => {
     tracer.failing.set('stopped', errno);
     const tracee = await tracer.seize(PID);
     expect(await errnoOf(() => tracee.stopped())).toBe(errno);
-    tracee.end();
+    await tracee.end();
     expect([tracer.did, tracer.released]).toEqual([['seize', 'stopped'], 1]);
+  });
+
+  test('waits for the stop of one that was seized only, which cannot be let go before', async () => {
+    const tracer = new FakeTracer();
+    const tracee = await tracer.seize(PID);
+    await tracee.end();
+    expect([tracer.did, tracer.released]).toEqual([['seize', 'stopped', 'end'], 1]);
   });
 });

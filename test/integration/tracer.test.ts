@@ -1,0 +1,100 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import * as fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { findHierarchy } from '../../src/cgroup/hierarchy.ts';
+import { errnoNumber, FsError } from '../../src/errno.ts';
+import type { Pid } from '../../src/ids.ts';
+import { ARCHITECTURES } from '../../src/kernel/architecture.ts';
+import { Tracee } from '../../src/kernel/tracee.ts';
+import { TracerProcess } from '../../src/kernel/tracer-process.ts';
+import { INIT_BINARY } from '../support/launched.ts';
+
+/** Asleep uninterruptibly as a process is that waits in vfork(2) for its child, until a byte comes. Then it says so. */
+const VFORK = `
+#include <stdio.h>
+#include <unistd.h>
+int main(void) { char byte; if (vfork() == 0) { read(0, &byte, 1); _exit(0); } puts("on"); fflush(stdout); pause(); }
+`;
+const UMASK = 95n;
+const POLLED = { timeout: 10_000, interval: 20 };
+
+let directory: string;
+let cgroup: string;
+beforeAll(() => {
+  directory = fs.mkdtempSync('/var/tmp/nsdir-tracer-');
+  cgroup = fs.mkdtempSync(path.join(findHierarchy(fs).mountPoint, 'nsdir-tracer-'));
+  fs.writeFileSync(path.join(directory, 'vfork.c'), VFORK);
+  execFileSync('cc', ['-o', path.join(directory, 'vfork'), path.join(directory, 'vfork.c')]);
+});
+afterAll(async () => {
+  fs.writeFileSync(path.join(cgroup, 'cgroup.kill'), '1');
+  await vi.waitFor(() => {
+    fs.rmdirSync(cgroup);
+  }, POLLED);
+  fs.rmSync(directory, { recursive: true });
+});
+
+function target(command: string, ...args: string[]): ChildProcess & { readonly pid: number; output: () => string } {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  fs.writeFileSync(path.join(cgroup, 'cgroup.procs'), String(child.pid));
+  let said = '';
+  child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+  return Object.assign(child, { pid: child.pid ?? 0, output: () => said });
+}
+
+function statusOf(pid: number, key: string): string | undefined {
+  return new RegExp(`^${key}:\\t(.*)$`, 'm').exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+}
+
+async function seized(pid: number) {
+  const link = new TracerProcess(INIT_BINARY);
+  const released: true[] = [];
+  const tracee = new Tracee(link, ARCHITECTURES['x64']!, pid as Pid, () => released.push(true));
+  await tracee.seize(false);
+  return { link, tracee };
+}
+
+const errnoOf = async (promise: Promise<unknown>) =>
+  await promise.then(
+    () => 'none',
+    (error: unknown) => (error instanceof FsError ? error.errno : String(error)),
+  );
+
+it('gives a process up that does not stop, which then goes on as if nothing had been', async () => {
+  const child = target(path.join(directory, 'vfork'));
+  await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^D/);
+  const { link, tracee } = await seized(child.pid);
+  expect(await errnoOf(tracee.stopped())).toBe('EBUSY');
+  expect(link.isIdle).toBe(false);
+  await expect.poll(() => statusOf(child.pid, 'TracerPid'), POLLED).toBe('0');
+  child.stdin?.write('x');
+  await expect.poll(child.output, POLLED).toBe('on\n');
+  await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^S/);
+});
+
+it('lets a process go that stands still and is not spoken of, and says to a late word that it is late', async () => {
+  const child = target('sleep', '1000');
+  const { tracee } = await seized(child.pid);
+  await tracee.stopped();
+  expect(statusOf(child.pid, 'State')).toMatch(/^t/);
+  await expect.poll(() => statusOf(child.pid, 'TracerPid'), POLLED).toBe('0');
+  await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^S/);
+  expect(await errnoOf(tracee.call([{ number: UMASK, args: [0o123n] }]))).toBe('ETIMEDOUT');
+  expect(statusOf(child.pid, 'Umask')).not.toBe('0123');
+});
+
+it('gives calls up that somebody keeps from being made; when it goes on, it makes none of them', async () => {
+  const child = target('sleep', '1000');
+  const { link, tracee } = await seized(child.pid);
+  await tracee.stopped();
+  fs.writeFileSync(path.join(cgroup, 'cgroup.freeze'), '1');
+  const refused = await errnoOf(tracee.call([{ number: UMASK, args: [0o123n] }]));
+  await tracee.end(errnoNumber('EPERM'));
+  expect([refused, link.isIdle]).toEqual(['ETIMEDOUT', false]);
+  fs.writeFileSync(path.join(cgroup, 'cgroup.freeze'), '0');
+  await expect.poll(() => statusOf(child.pid, 'TracerPid'), POLLED).toBe('0');
+  await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^S/);
+  expect([statusOf(child.pid, 'Umask'), statusOf(child.pid, 'SigBlk')]).toEqual(['0022', '0000000000000000']);
+  expect(fs.readFileSync(`/proc/${child.pid}/syscall`, 'utf8')).toMatch(/^(230|219|35) /);
+});
