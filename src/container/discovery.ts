@@ -269,6 +269,10 @@ export class Discovery implements Discoverer {
         if (container) this.#shown.mark(container, change.mark);
         return;
       }
+      case 'enter':
+        // It has other namespaces now, which nobody may have told.
+        if (this.#ready && change.begun !== true) this.observer.look(change.pid, performance.now());
+        return;
       case 'lost': {
         const container = this.#shown.get(change.serial);
         if (container) this.#unknow(container);
