@@ -65,6 +65,8 @@ describe('describeNamespaces', () => {
 
   test('ENOENT without an init', async () => {
     using machine = new FakeMachine();
-    await expect(describeNamespaces(machine, machine.container('web'), NOBODY)).rejects.toMatchObject({ errno: 'ENOENT' });
+    await expect(describeNamespaces(machine, machine.container('web'), NOBODY)).rejects.toMatchObject({
+      errno: 'ENOENT',
+    });
   });
 });

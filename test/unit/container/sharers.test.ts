@@ -17,7 +17,11 @@ async function sharers(reader: number, ...processes: FakeProcess[]) {
 }
 
 const outside = (pid: number): FakeProcess => ({ pid, nsPids: [pid], ns: { pid: 5, pid_for_children: 5, net: 9 } });
-const inside = (pid: number, own: number): FakeProcess => ({ pid, nsPids: [pid, own], ns: { pid: 6, pid_for_children: 6, net: 9 } });
+const inside = (pid: number, own: number): FakeProcess => ({
+  pid,
+  nsPids: [pid, own],
+  ns: { pid: 6, pid_for_children: 6, net: 9 },
+});
 
 describe('sharersFor', () => {
   test('names every process for a reader in the daemon’s pid namespace', async () => {

@@ -236,4 +236,20 @@ describe('Observer', () => {
     await pass();
     expect(asked).toBe(before);
   });
+
+  test.each([false, true])('lets a set be shown within 350 ms, in rounds of 50 ms; exact: %s', async (exact) => {
+    const { add, survey, pass, setOf, observer, tell, now } = machine();
+    observer.beginTracing(exact, () => undefined);
+    await survey();
+    const begun = now();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    const isDue = () => now() - (setOf(10)?.seenAtMs ?? now()) >= observer.showAfterMs;
+    for (let round = 0; round < 20 && !isDue(); round++) {
+      await pass(50);
+      tell();
+    }
+    expect(isDue()).toBe(true);
+    expect(now() - begun).toBeLessThanOrEqual(350);
+    expect(now() - begun).toBeGreaterThanOrEqual(100);
+  });
 });
