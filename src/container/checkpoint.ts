@@ -2,9 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cpuArguments, CPU_LOG, dumpArguments, DUMP_LOG, PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
+import {
+  cpuArguments,
+  CPU_LOG,
+  dumpArguments,
+  DUMP_LOG,
+  externalMounts,
+  type Surroundings,
+} from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
-import { describeImages, encodeManifest, MANIFEST } from '../checkpoint/manifest.ts';
+import { describeImages, encodeManifest, MANIFEST, type SavedBundle } from '../checkpoint/manifest.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
@@ -13,12 +20,12 @@ import { FsError, systemErrno } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
-import { parseMountinfo } from '../mountinfo.ts';
 import { readStat } from '../proc/process.ts';
 import { contains, frozenBy, isLive, pathOf, subtree, type Container } from './container.ts';
 import { makeImagePlace, type ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { preflight } from './preflight.ts';
+import { whatItHas } from './surroundings.ts';
 import { currentProgram } from './program.ts';
 
 /** A dump of 512 MB takes 2 s; one that takes this long is not waited for any longer. */
@@ -43,8 +50,12 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
     for (const node of nodes) await preflight(machine, node);
     const places = new Map<Container, ImagePlace>();
     for (const node of nodes) places.set(node, await makeImagePlace(options.placeFor(node)));
-    const plans = nodes.map((node) => ({ node, nested: isNested(node), place: places.get(node) as ImagePlace }));
+    const plans: Plan[] = [];
     await whileFrozen(machine, top, nodes, async () => {
+      for (const node of nodes) {
+        const place = places.get(node) as ImagePlace;
+        plans.push({ node, nested: isNested(node), place, ...(await whatItHas(machine, node)) });
+      }
       for (const plan of [...plans].reverse()) await dump(machine, criu, plan, what);
     });
     for (const plan of plans) await describe(machine, criu, plan);
@@ -63,6 +74,8 @@ interface Plan {
   readonly node: Container;
   readonly nested: boolean;
   readonly place: ImagePlace;
+  readonly surroundings: Surroundings;
+  readonly bundle: SavedBundle | undefined;
 }
 
 function refuse(machine: Machine, top: Container, what: string, caller: Pid): void {
@@ -159,17 +172,22 @@ function logged({ log }: Machine): (cause: unknown) => void {
   };
 }
 
-async function dump(machine: Machine, criu: Criu, { node, place }: Plan, what: string): Promise<void> {
+async function dump(
+  machine: Machine,
+  criu: Criu,
+  { node, place, surroundings, bundle }: Plan,
+  what: string,
+): Promise<void> {
   const { init } = node;
   if (!init) throw new FsError('EIO', `Cannot ${what}: the init of "${pathOf(node)}" has ended`);
-  const { tree, disks } = machineMounts(machine, init.pid);
+  const { tree, disks, program } = surroundings;
   const args = dumpArguments({
     init: init.pid,
     cgroupDir: ownLeaf(machine.cgroupOf(node)),
     imagesDir: place.images,
     workDir: place.work,
-    mountPoint: tree,
-    mounts: disks,
+    mounts: externalMounts({ tree, program, disks }),
+    files: bundle?.files ?? [],
   });
   try {
     await runCriu({ criu, args, workDir: place.work, log: DUMP_LOG, limitMs: DUMP_LIMIT_MS });
@@ -191,33 +209,17 @@ async function isFull({ work }: ImagePlace): Promise<boolean> {
   }
 }
 
-/** Mounts inside that are the machine's: where the tree is, and disks; file systems of the container's own are saved. */
-function machineMounts({ files }: Machine, pid: Pid): { tree: string | undefined; disks: string[] } {
-  const inside = parseMountinfo(readIfThere(files, `/proc/${pid}/mountinfo`) ?? '');
-  const outside = parseMountinfo(readIfThere(files, '/proc/self/mountinfo') ?? '');
-  const devices = new Set(outside.filter(({ type }) => !SAVED_TYPES.has(type)).map(({ device }) => device));
-  const foreign = inside.filter(({ mountPoint }) => mountPoint !== '/' && mountPoint !== PROGRAM_INSIDE);
-  return {
-    tree: foreign.find(({ type }) => type === TREE_TYPE)?.mountPoint,
-    disks: foreign
-      .filter(({ type, device }) => type !== TREE_TYPE && devices.has(device))
-      .map(({ mountPoint }) => mountPoint),
-  };
-}
-
-/** Type of a mounted tree, in mountinfo. */
-const TREE_TYPE = 'fuse.nsdir';
-
-/** File systems that CRIU mounts anew, though the machine has the same. */
-const SAVED_TYPES: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'mqueue']);
-
 /** Writes the manifest beside the images. */
-async function describe(machine: Machine, criu: Criu, { node, nested, place }: Plan): Promise<void> {
+async function describe(
+  machine: Machine,
+  criu: Criu,
+  { node, nested, place, surroundings, bundle }: Plan,
+): Promise<void> {
   const { instance } = machine;
   const args = cpuArguments('dump', place.images, place.work);
   await runCriu({ criu, args, workDir: place.work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
   const images = await describeImages(place.images);
-  const { tree, disks } = machineMounts(machine, node.init?.pid ?? (0 as Pid));
+  const { tree, disks, program } = surroundings;
   const text = encodeManifest({
     name: node.name,
     serial: node.serial,
@@ -227,10 +229,11 @@ async function describe(machine: Machine, criu: Criu, { node, nested, place }: P
     arch: arch(),
     kinds: node.kinds ?? [],
     nested,
-    program: currentProgram(instance.stateDir),
+    program: program === undefined ? '' : currentProgram(instance.stateDir),
     mountPoint: tree ?? '',
     output: stateFiles(instance, node.serial).output,
-    mounts: disks,
+    mounts: disks.map(({ mountPoint }) => mountPoint),
+    ...(bundle && { bundle }),
     images,
   });
   await writeFile(path.join(place.images, MANIFEST), text, { mode: 0o600 });

@@ -28,12 +28,23 @@ const GOOD: Omit<Manifest, 'format'> = {
   images: [{ name: 'files.img', size: 3, sha256: 'a'.repeat(64) }],
 };
 
+const BUNDLE = { path: '/srv/web', root: '/srv/web/rootfs', sources: ['/srv'], files: ['file[1b:2123f9]'] };
+
 describe('parseManifest', () => {
   test('reads what encodeManifest writes', () => {
     expect(parseManifest(encodeManifest(GOOD))).toEqual({ format: 1, ...GOOD });
   });
 
+  test('reads that of a bundle, which has no program of ours', () => {
+    const bundled = { ...GOOD, program: '', bundle: BUNDLE };
+    expect(parseManifest(encodeManifest(bundled))).toEqual({ format: 1, ...bundled });
+  });
+
   test.each<[string, object]>([
+    ['a bundle that leads up', { bundle: { ...BUNDLE, root: '/srv/../etc' } }],
+    ['more sources than mounts', { bundle: { ...BUNDLE, sources: ['/srv', '/usr'] } }],
+    ['a file that is no file', { bundle: { ...BUNDLE, files: ['pipe[1]'] } }],
+    ['a bundle that is none', { bundle: 7 }],
     ['another format', { format: 2 }],
     ['a kind there is not', { kinds: ['foo'] }],
     ['a name of two lines', { output: '/a\n--external' }],
