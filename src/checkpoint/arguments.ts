@@ -80,18 +80,21 @@ export interface RestoreTarget {
   readonly mounts: readonly ExternalMount[];
   /** What `files` of the dump are now: descriptor 3 of criu. */
   readonly files?: readonly string[];
+  /** Pairs of interfaces, as criu wants them named. */
+  readonly veths?: readonly string[];
   readonly stopped: boolean;
 }
 
 /** Of a child of the launcher, which prepares what is named here. */
 export function restoreArguments(target: RestoreTarget): string[] {
-  const { imagesDir, workDir, mounts, files = [], stopped } = target;
+  const { imagesDir, workDir, mounts, files = [], veths = [], stopped } = target;
   return [
     ...['restore', '-D', imagesDir, '-W', workDir, '-o', RESTORE_LOG, '-v2'],
     ...COMMON,
     ...['--restore-detached', '--restore-sibling', '--root', NEW_ROOT],
     ...(stopped ? ['--leave-stopped'] : []),
     ...mounts.flatMap(({ key, source }) => ['--external', `mnt[${key}]:${source}`]),
+    ...veths.flatMap((veth) => ['--external', veth]),
     ...files.flatMap((file) => ['--inherit-fd', `fd[${OUTPUT_FD}]:${file}`]),
   ];
 }

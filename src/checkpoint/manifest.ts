@@ -47,7 +47,20 @@ export interface Manifest {
   readonly mounts: readonly string[];
   /** Of a container that was started from an OCI bundle, which has no program of ours. */
   readonly bundle?: SavedBundle;
+  /** Pairs of interfaces by which it was connected with the machine. */
+  readonly veths?: readonly SavedVeth[];
   readonly images: readonly Image[];
+}
+
+/** A pair of interfaces: what it is called in the container and on the machine, and what the machine's end has. */
+export interface SavedVeth {
+  readonly inside: string;
+  readonly outside: string;
+  readonly bridge?: string;
+  readonly mtu: number;
+  readonly address: string;
+  readonly up: boolean;
+  readonly addresses: readonly string[];
 }
 
 export interface SavedBundle {
@@ -89,6 +102,7 @@ export function parseManifest(text: string): Manifest {
   checkList(manifest.kinds, 'kinds', (kind) => typeof kind === 'string' && isNamespaceKind(kind));
   checkList(manifest.mounts, 'mounts', isPath);
   checkList(manifest.images, 'images', isImage);
+  if (manifest.veths !== undefined) checkList(manifest.veths, 'veths', isVeth);
   if (manifest.bundle !== undefined) checkBundle(manifest.bundle, manifest.mounts.length);
   if (new Set(manifest.images.map(({ name }) => name)).size !== manifest.images.length)
     throw wrong('an image is twice');
@@ -104,6 +118,20 @@ function checkBundle(bundle: SavedBundle, mounts: number): void {
 
 /** A file that was opened outside, as criu(8) calls it: numbers of its mount and of its inode. */
 const EXTERNAL_FILE = /^file\[[0-9a-f]{1,8}:[0-9a-f]{1,16}\]$/;
+
+/** Names of interfaces as the kernel takes them, without what means something to ip(8) or criu. */
+const INTERFACE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
+
+function isVeth(veth: unknown): boolean {
+  if (!isRecord(veth)) return false;
+  const { inside, outside, bridge = 'none', mtu, address, up, addresses } = veth;
+  const names = [inside, outside, bridge].every((name) => typeof name === 'string' && INTERFACE.test(name));
+  const isAddress = (text: unknown) => typeof text === 'string' && /^[0-9a-f.:]{2,45}\/[0-9]{1,3}$/.test(text);
+  const isMac = typeof address === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(address);
+  return (
+    names && isSize(mtu) && isMac && typeof up === 'boolean' && Array.isArray(addresses) && addresses.every(isAddress)
+  );
+}
 
 function isImage(image: unknown): boolean {
   if (!isRecord(image)) return false;

@@ -11,25 +11,33 @@ import {
   type Surroundings,
 } from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
-import { describeImages, encodeManifest, MANIFEST, type SavedBundle } from '../checkpoint/manifest.ts';
+import { describeImages, encodeManifest, MANIFEST, type SavedBundle, type SavedVeth } from '../checkpoint/manifest.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { readIfThere } from '../files.ts';
-import type { Pid, Serial } from '../ids.ts';
+import { pid as checkedPid, type Pid, type Serial } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { readStat } from '../proc/process.ts';
 import { contains, frozenBy, isLive, pathOf, subtree, type Container } from './container.ts';
 import { makeImagePlace, type ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
+import { pressCriu } from './late-criu.ts';
 import { preflight } from './preflight.ts';
 import { whatItHas } from './surroundings.ts';
+import { vethsOf } from './veths.ts';
 import { currentProgram } from './program.ts';
 
-/** A dump of 512 MB takes 2 s; one that takes this long is not waited for any longer. */
-export const DUMP_LIMIT_MS = 600_000;
+/** A dump of 512 MB takes 2 s; one that takes this long is ended. */
+const DUMP_LIMIT_MS = 600_000;
+
+/** NSDIR_DUMP_LIMIT_MS sets another limit. */
+function dumpLimitMs(): number {
+  const { NSDIR_DUMP_LIMIT_MS: given } = process.env;
+  return given !== undefined && /^[1-9][0-9]{0,8}$/.test(given) ? Number(given) : DUMP_LIMIT_MS;
+}
 
 export interface CheckpointOptions {
   readonly caller: Pid;
@@ -47,14 +55,19 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
   return await machine.locks.hold(top, what, async () => {
     const nodes = [...subtree(top)].filter(isLive);
     refuse(machine, top, what, options.caller);
-    for (const node of nodes) await preflight(machine, node);
+    const veths = new Map<Container, SavedVeth[]>();
+    for (const node of nodes) {
+      await preflight(machine, node);
+      veths.set(node, await vethsOf(machine, node));
+    }
     const places = new Map<Container, ImagePlace>();
     for (const node of nodes) places.set(node, await makeImagePlace(options.placeFor(node)));
     const plans: Plan[] = [];
     await whileFrozen(machine, top, nodes, async () => {
       for (const node of nodes) {
         const place = places.get(node) as ImagePlace;
-        plans.push({ node, nested: isNested(node), place, ...(await whatItHas(machine, node)) });
+        const has = await whatItHas(machine, node);
+        plans.push({ node, nested: isNested(node), place, ...has, veths: veths.get(node) ?? [] });
       }
       for (const plan of [...plans].reverse()) await dump(machine, criu, plan, what);
     });
@@ -67,7 +80,10 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
 export async function checkCheckpoint(machine: Machine, top: Container, caller: Pid): Promise<void> {
   await findCriu();
   refuse(machine, top, `checkpoint "${pathOf(top)}"`, caller);
-  for (const node of subtree(top)) if (isLive(node)) await preflight(machine, node);
+  for (const node of [...subtree(top)].filter(isLive)) {
+    await preflight(machine, node);
+    await vethsOf(machine, node);
+  }
 }
 
 interface Plan {
@@ -76,6 +92,7 @@ interface Plan {
   readonly place: ImagePlace;
   readonly surroundings: Surroundings;
   readonly bundle: SavedBundle | undefined;
+  readonly veths: readonly SavedVeth[];
 }
 
 function refuse(machine: Machine, top: Container, what: string, caller: Pid): void {
@@ -190,7 +207,10 @@ async function dump(
     files: bundle?.files ?? [],
   });
   try {
-    await runCriu({ criu, args, workDir: place.work, log: DUMP_LOG, limitMs: DUMP_LIMIT_MS });
+    const press = (pid: number) => {
+      pressCriu(machine, checkedPid(pid), place);
+    };
+    await runCriu({ criu, args, workDir: place.work, log: DUMP_LOG, limitMs: dumpLimitMs(), press });
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     machine.log.warn({ container: node.serial, why: error.message }, 'criu could not save a container');
@@ -213,7 +233,7 @@ async function isFull({ work }: ImagePlace): Promise<boolean> {
 async function describe(
   machine: Machine,
   criu: Criu,
-  { node, nested, place, surroundings, bundle }: Plan,
+  { node, nested, place, surroundings, bundle, veths }: Plan,
 ): Promise<void> {
   const { instance } = machine;
   const args = cpuArguments('dump', place.images, place.work);
@@ -234,6 +254,7 @@ async function describe(
     output: stateFiles(instance, node.serial).output,
     mounts: disks.map(({ mountPoint }) => mountPoint),
     ...(bundle && { bundle }),
+    ...(veths.length > 0 && { veths }),
     images,
   });
   await writeFile(path.join(place.images, MANIFEST), text, { mode: 0o600 });

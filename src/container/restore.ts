@@ -28,6 +28,7 @@ import type { ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { programFile } from './program.ts';
 import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
+import { connectVeths, vethArgument } from './veths.ts';
 
 /** 512 MB take less than a second; what takes this long hangs, and is killed with all it has made. */
 const RESTORE_LIMIT_MS = 120_000;
@@ -182,7 +183,7 @@ type Prepared = Arrived & { readonly images: string };
 async function run(machine: Machine, container: Container, criu: Criu, arrived: Prepared): Promise<void> {
   const { instance, store, events, launcher, files } = machine;
   const { manifest, place, frozen, unique } = arrived;
-  const { bundle } = manifest;
+  const { bundle, veths = [] } = manifest;
   const program = bundle ? undefined : programFile(instance.stateDir, manifest.program);
   await stat(program ?? bundle?.root ?? '/').catch((cause: unknown) => {
     const lacks = bundle ? `there is no ${bundle.root}` : `it runs another version's init, ${manifest.program}`;
@@ -220,6 +221,7 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
               disks: manifest.mounts.map((at, index) => ({ mountPoint: at, source: bundle?.sources[index] ?? at })),
             }),
             files: bundle?.files ?? [],
+            veths: veths.map(vethArgument),
             stopped: frozen,
           }),
         ],
@@ -227,6 +229,7 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
       RESTORE_LIMIT_MS,
       () => void kill(machine, leaf, { limitMs: 0 }),
     );
+    await connectVeths(veths);
     if (frozen) {
       await freeze(files, directory);
       // From its stop it goes on only when it is thawed.
