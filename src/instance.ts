@@ -53,6 +53,8 @@ export function runFiles(instance: Instance) {
     daemonLog: at('daemon.log'),
     launcherSocket: at('launcher.sock'),
     launcherPid: at('launcher.pid'),
+    /** What OCI runtimes keep of containers, each in a directory with the container's number. */
+    bundles: at('bundles'),
   } as const;
 }
 
