@@ -67,6 +67,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   '.events': { at: 'web', errno: 'EINVAL', more: ['killed'] },
   '.exit': { at: 'ended', errno: 'EINVAL', more: ['0'] },
   '.error': { at: 'refused', errno: 'EINVAL', more: ['none'] },
+  // There only once it was linked.
+  '.bundle': { at: 'web', errno: 'ENOENT', told: false },
   '.cgroup': { at: 'web', errno: 'ELOOP', told: false },
   '.self': { at: '.', errno: 'ELOOP', told: false },
   '.proxy': { at: '.', errno: 'EISDIR', told: false },
