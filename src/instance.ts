@@ -16,6 +16,9 @@ export interface Instance {
   readonly cgroupName: string;
 }
 
+/** Name of the cgroup of a daemon that has none: its user may make none. */
+export const NO_CGROUP = '';
+
 export const DEFAULT_MOUNT_POINT = '/namespaces';
 
 /** An id names sockets, whose paths are short (`sun_path` has 108 bytes, unix(7)). */
@@ -40,7 +43,8 @@ function userDirectories(uid: number): { readonly runDir: string; readonly state
   const { XDG_RUNTIME_DIR, XDG_STATE_HOME } = process.env;
   const stateDir = path.join(XDG_STATE_HOME ?? path.join(homedir(), '.local/state'), 'nsdir');
   const candidates = [XDG_RUNTIME_DIR ?? '', `/run/user/${uid}`].filter((directory) => isOwn(directory, uid));
-  return { runDir: path.join(candidates[0] ?? path.join(stateDir, 'run'), 'nsdir'), stateDir };
+  const [runtimeDir] = candidates;
+  return { runDir: runtimeDir === undefined ? path.join(stateDir, 'run') : path.join(runtimeDir, 'nsdir'), stateDir };
 }
 
 function isOwn(directory: string, uid: number): boolean {
@@ -69,6 +73,10 @@ export function runFiles(instance: Instance) {
     daemonLog: at('daemon.log'),
     launcherSocket: at('launcher.sock'),
     launcherPid: at('launcher.pid'),
+    /** Which cgroup it is, for commands of users who have none by name. */
+    cgroup: at('cgroup'),
+    /** Directories that stand for cgroups where there are none. */
+    groups: at('groups'),
   } as const;
 }
 

@@ -1,5 +1,5 @@
 import { errnoNumber, FsError } from '../../src/errno.ts';
-import { S_IFDIR, S_IFMT, type Attr } from '../../src/tree/filesystem.ts';
+import { NOW, S_IFDIR, S_IFMT, type Attr } from '../../src/tree/filesystem.ts';
 import type { Timespec } from '../../src/time.ts';
 import { inodeNumber } from './inode.ts';
 import type { LibraryOperation, LibraryOperations, LibraryStat, LibraryStatfs, Reply } from './library.ts';
@@ -16,6 +16,9 @@ export interface Outcome {
 
 /** chown(2): an id that stays as it is. */
 const UNCHANGED = 2 ** 32 - 1;
+
+/** How far a time may be from the moment it is set at, and be that. */
+const PRESENT_MS = 100;
 
 const BLOCK_SIZE = 4096;
 /** Unit of `st_blocks` (inode(7)). */
@@ -79,7 +82,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   ),
   truncate: row((tree, path: string, size: number) => tree.setattr(path, { size })),
   utimens: row((tree, path: string, atime: number, mtime: number) =>
-    tree.setattr(path, { atime: timespec(atime), mtime: timespec(mtime) }),
+    tree.setattr(path, { atime: presentOr(atime, mtime), mtime: presentOr(mtime, atime) }),
   ),
   open: row((tree, path: string, flags: number) => tree.open(path, flags), tellValue),
   create: row((tree, path: string, mode: number) => tree.create(path, mode), tellValue),
@@ -152,6 +155,14 @@ function statOf({ id, mode, uid, gid, size, nlink, atime, mtime, ctime }: Attr):
 
 function milliseconds({ sec, nsec }: Timespec): number {
   return sec * 1000 + Math.floor(nsec / 1_000_000);
+}
+
+/**
+ * The kernel says which times are the present (UTIME_NOW, utimensat(2)), and the library does not pass that on: two that
+ * are the same, and are not past yet, are taken for it.
+ */
+function presentOr(ms: number, other: number): Timespec | typeof NOW {
+  return ms === other && Math.abs(Date.now() - ms) < PRESENT_MS ? NOW : timespec(ms);
 }
 
 function timespec(ms: number): Timespec {

@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { FsError } from '../../src/errno.ts';
+import { NAME_MAX_BYTES } from '../../src/ids.ts';
 import {
+  O_ACCMODE,
   S_IFDIR,
   type Attr,
   type AttrChanges,
@@ -15,6 +17,9 @@ import { ROOT_ID, type NodeId } from '../../src/tree/node-id.ts';
 import { Handles } from './handles.ts';
 
 const { O_CREAT, O_WRONLY } = constants;
+
+/** Permission to read, of anybody (inode(7)). */
+const READABLE = 0o444;
 
 /** A name in a listing, with what it is. */
 export interface Listed {
@@ -96,6 +101,7 @@ export class PathTree {
   async open(path: string, flags: number): Promise<number> {
     const request = this.#request();
     const id = await this.#walk(request, path);
+    await this.#refuseUnreadable(request, id, flags);
     const { handle } = await this.#tree.open(request, id, flags);
     return this.#handles.add({ id, handle, path });
   }
@@ -146,6 +152,17 @@ export class PathTree {
     return { caller: this.#caller, unique, resent: false };
   }
 
+  /**
+   * What nobody has permission to read, root does not read here either: `cp -a` of a running container then fails at its
+   * `.signal`. Who copies cannot be told from who looks, so there are no images in the copy, and `mv` must not take it for
+   * one.
+   */
+  async #refuseUnreadable(request: Request, id: NodeId, flags: number): Promise<void> {
+    if ((flags & O_ACCMODE) === O_WRONLY) return;
+    const { mode } = await this.#tree.getattr(request, id);
+    if ((mode & READABLE) === 0) throw new FsError('EACCES', 'this is only for writing');
+  }
+
   async #at<T>(path: string, work: (request: Request, place: Place) => T | Promise<T>): Promise<T> {
     const request = this.#request();
     return await work(request, await this.#place(request, path));
@@ -153,7 +170,7 @@ export class PathTree {
 
   async #place(request: Request, path: string): Promise<Place> {
     const slash = path.lastIndexOf('/');
-    return { parent: await this.#walk(request, path.slice(0, slash)), name: path.slice(slash + 1) };
+    return { parent: await this.#walk(request, path.slice(0, slash)), name: nameIn(path.slice(slash + 1)) };
   }
 
   /** A path that does not resolve any more, and that somebody has open, is that file. Throws what a lookup does. */
@@ -161,7 +178,7 @@ export class PathTree {
     try {
       let id = ROOT_ID;
       for (const name of path.split('/')) {
-        if (name !== '') id = (await this.#tree.lookup(request, id, name)).attr.id;
+        if (name !== '') id = (await this.#tree.lookup(request, id, nameIn(name))).attr.id;
       }
       return id;
     } catch (error) {
@@ -170,4 +187,14 @@ export class PathTree {
       return open;
     }
   }
+}
+
+/** What stands for a byte that is not UTF-8, in what the library gives. No name has it. */
+const REPLACEMENT = '\u{FFFD}';
+
+/** A name as the tree is to see it: not too long only because bytes were replaced by what takes three. */
+function nameIn(part: string): string {
+  if (!part.includes(REPLACEMENT)) return part;
+  const shortest = part.replaceAll(REPLACEMENT, '?');
+  return Buffer.byteLength(shortest) > NAME_MAX_BYTES ? part : REPLACEMENT;
 }

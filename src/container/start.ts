@@ -16,6 +16,9 @@ import type { Machine } from './machine.ts';
 /** How long what an earlier life of the container left may take to die. */
 const LEFTOVER_WAIT_MS = 2_000;
 
+/** The daemon's own user: root, or the one user there is. */
+const OWN_UID = process.getuid?.() ?? 0;
+
 /** What is known of who asks for a start. */
 export interface Starter {
   readonly caller: { readonly uid: number };
@@ -40,7 +43,9 @@ export async function start(
   await machine.locks.hold(container, what, async () => {
     if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
     refuseStart(machine, container, request, what);
-    await startLocked(machine, container, request, kinds ?? wantedKinds(container));
+    const wanted = kindsFor(container, kinds ?? wantedKinds(container));
+    refuseUnfollowed(machine, wanted, what);
+    await startLocked(machine, container, request, wanted);
   });
 }
 
@@ -55,7 +60,7 @@ function refuseStart({ store }: Machine, container: Container, { caller }: Start
   if (container.found) {
     throw new FsError('EBUSY', `Cannot ${what}: it was not made here, so nobody knows how; start it with what made it`);
   }
-  if (container.uid !== 0 || caller.uid !== 0) {
+  if (container.uid !== OWN_UID || caller.uid !== OWN_UID) {
     throw new FsError(
       'EPERM',
       `Cannot ${what}: owner is uid ${container.uid}, caller uid ${caller.uid}, and its processes would be root's; ` +
@@ -78,6 +83,23 @@ function wantedKinds({ kinds, phase }: Container): readonly NamespaceKind[] {
   return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => both.includes(kind));
 }
 
+/** Who is not root gets a user namespace, once: what is in it makes the others. */
+function kindsFor(container: Container, kinds: readonly NamespaceKind[]): readonly NamespaceKind[] {
+  if (OWN_UID === 0 || kinds.includes('user')) return kinds;
+  if (chainOf(container).some((around) => around.init && around.kinds?.includes('user'))) return kinds;
+  return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => kind === 'user' || kinds.includes(kind));
+}
+
+/** Processes are followed, and killed, by their cgroup or by their pid namespace. */
+function refuseUnfollowed({ hierarchy }: Machine, kinds: readonly NamespaceKind[], what: string): void {
+  if (hierarchy.layout !== 'none' || kinds.includes('pid')) return;
+  throw new FsError(
+    'ENOTSUP',
+    `Cannot ${what} without a pid namespace: there is no cgroup by which its processes could be followed; ` +
+      'see "own cgroup" in nsdir doctor',
+  );
+}
+
 async function startLocked(
   machine: Machine,
   container: Container,
@@ -95,7 +117,7 @@ async function startLocked(
     const init = await launcher.start(
       {
         serial: container.serial,
-        cgroupDir: ownLeaf(machine.cgroupOf(container)),
+        cgroupDir: machine.hierarchy.layout === 'none' ? '' : ownLeaf(machine.cgroupOf(container)),
         flags: cloneFlags(kinds),
         hostname: container.name,
         parentInit: outer?.init?.pid ?? 0,

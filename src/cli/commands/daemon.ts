@@ -100,6 +100,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
       : new DeviceSession({ fd: DEVICE_FD, machine, ...options, incarnation });
   // Only now: who was told to be inside may wait for an answer of this mount, and cannot stop before.
   void finishEntering(machine);
+  overwrite(files.cgroup, `${instance.cgroupName}\n`);
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
   if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');
