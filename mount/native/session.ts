@@ -6,7 +6,7 @@ import { pid as checkedPid } from '../../src/ids.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import type { TreeListener } from '../../src/tree/filesystem.ts';
 import { Tree } from '../../src/tree/tree.ts';
-import { clearAway, isOurs, mountsAt } from '../device/mountpoint.ts';
+import { isOurs, mountsAt } from '../device/mountpoint.ts';
 import { openLibrary } from './library.ts';
 import { operationsOf, type Outcome } from './operations.ts';
 import { LIBRARY_OPTIONS } from './options.ts';
@@ -37,10 +37,8 @@ export interface NativeOptions {
 export class NativeSession {
   /** Fulfilled when the tree is not mounted any more, whoever did that, and the library's threads have ended. */
   readonly ended: Promise<void>;
-  readonly #mountPoint: string;
 
-  private constructor(mountPoint: string, ended: Promise<void>) {
-    this.#mountPoint = mountPoint;
+  private constructor(ended: Promise<void>) {
     this.ended = ended;
   }
 
@@ -64,12 +62,7 @@ export class NativeSession {
         else reject(new FsError('EIO', `Cannot mount ${mountPoint} with fuse-native: ${cause.message}`, { cause }));
       });
     });
-    return new NativeSession(mountPoint, untilGone(mountPoint, threads));
-  }
-
-  /** Takes the mount away, though it may be in use. */
-  async unmount(): Promise<void> {
-    await clearAway(this.#mountPoint);
+    return new NativeSession(untilGone(mountPoint, threads));
   }
 }
 

@@ -36,6 +36,15 @@ export const MOUNT_OPTION = {
   },
 } as const satisfies OptionTable;
 
+/** The file's text, if it is there and ours to read: `nsdir mount` then says what is wrong with its directory. */
+function noted(file: string): string | undefined {
+  try {
+    return readIfThere(fs, file);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The instance meant by DIR, or else by `NSDIR_MOUNT`, or else /namespaces, with its directories as the options say. */
 export async function placeFor(
   directory: string | undefined,
@@ -53,7 +62,7 @@ export async function placeFor(
 /** Root's is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */
 function cgroupNameOf(instance: Instance): string {
   if (process.getuid?.() === 0) return instance.cgroupName;
-  const known = readIfThere(fs, runFiles(instance).cgroup);
+  const known = noted(runFiles(instance).cgroup);
   if (known !== undefined) return known.trim();
   const own = delegatedCgroup(fs);
   return own === undefined ? NO_CGROUP : path.join(own, instance.cgroupName);

@@ -42,6 +42,8 @@ const OTHERWISE = [
   { command: 'tar cf /dev/zero web', why: 'archivers are not known' },
   { command: 'mv web /tmp/nsdir-example', why: 'archivers are not known' },
   { command: 'cp -a web /tmp/nsdir-example', why: 'archivers are not known' },
+  { command: 'tar cf - --exclude=.checkpoint web', why: 'root does not read .signal' },
+  { command: 'nsdir checkpoint web /tmp/nsdir-example', why: 'root does not read .signal' },
 ] as const;
 
 function reasonFor({ steps }: Example): string | undefined {
