@@ -2,7 +2,7 @@ import tseslint from 'typescript-eslint';
 
 /**
  * The one direction of dependencies: a layer imports layers to its right only.
- * `cli → mount → tree → container → discovery → {cgroup, proc, journal, checkpoint} → kernel → errno, ids, log, …`
+ * `cli → mount → tree → container → discovery → {cgroup, proc, journal, checkpoint, oci} → kernel → errno, ids, log, …`
  */
 const LAYERS = [
   ['src/cli'],
@@ -10,7 +10,7 @@ const LAYERS = [
   ['src/tree'],
   ['src/container'],
   ['src/discovery'],
-  ['src/cgroup', 'src/proc', 'src/journal', 'src/checkpoint'],
+  ['src/cgroup', 'src/proc', 'src/journal', 'src/checkpoint', 'src/oci'],
   ['src/kernel'],
   ['src'],
 ];

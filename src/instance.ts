@@ -77,6 +77,8 @@ export function runFiles(instance: Instance) {
     cgroup: at('cgroup'),
     /** Directories that stand for cgroups where there are none. */
     groups: at('groups'),
+    /** What OCI runtimes keep of containers, each in a directory with the container's number. */
+    bundles: at('bundles'),
   } as const;
 }
 

@@ -17,6 +17,16 @@ export function ownLeaf(container: string): string {
   return `${container}/${OWN_LEAF}`;
 }
 
+/** Where programs that make a container's first process run, beside the leaf of its own. */
+export function startLeaf(container: string): string {
+  return `${container}/start`;
+}
+
+/** The leaves in which processes of a container itself may be. */
+export function leavesOf(container: string): string[] {
+  return [ownLeaf(container), startLeaf(container)];
+}
+
 /** A serial as a directory name; anything else was not made by us. */
 const SERIAL_NAME = /^[1-9][0-9]{0,14}$/;
 

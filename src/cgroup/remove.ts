@@ -1,8 +1,8 @@
 import { FsError, systemErrno } from '../errno.ts';
 import { type FileAccess, isGone } from '../files.ts';
 import { forEachPaced } from '../pace.ts';
-import { processes, subtree } from './cgroup.ts';
-import { ownLeaf } from './paths.ts';
+import { isPopulated, processes, subtree } from './cgroup.ts';
+import { leavesOf, ownLeaf } from './paths.ts';
 import { waitUntil } from './wait.ts';
 
 /** A cgroup whose last process was killed can be removed at once; this is for what a dying one may still make inside. */
@@ -17,6 +17,13 @@ export async function removeCgroup(files: FileAccess, directory: string, limitMs
   const [survivor] = await processes(files, directory);
   const why = survivor === undefined ? 'something is still being made in it' : `process ${survivor} is still in it`;
   throw new FsError('EBUSY', `Cannot remove the cgroup ${directory}: ${why}; kill it and try again`);
+}
+
+/** Removes the cgroup of a container in which nobody lives: all of it, or, where containers in it live, its leaves. */
+export async function removeUnlessPopulated(files: FileAccess, container: string): Promise<void> {
+  for (const directory of isPopulated(files, container) ? leavesOf(container) : [container]) {
+    await removeCgroup(files, directory);
+  }
 }
 
 /** One pass; whether the directory is gone. */

@@ -7,6 +7,9 @@ const COMMON = ['--tcp-established', '--file-locks', '--link-remap', '--ext-unix
 const NEW_ROOT = '/run/root';
 const TREE = '/run/tree';
 
+/** Where it has the file that output goes to. */
+const OUTPUT_FD = 3;
+
 /** Where a container has its init's program (src/init/program.c). */
 export const PROGRAM_INSIDE = '/dev/.nsdir/nsdir-init';
 
@@ -23,60 +26,75 @@ export function cpuArguments(action: 'dump' | 'check', imagesDir: string, workDi
   return ['cpuinfo', action, '-D', imagesDir, '-W', workDir, '-o', CPU_LOG, '-v2'];
 }
 
+/** A mount of the container that is not its own. */
+export interface ExternalMount {
+  readonly mountPoint: string;
+  /** What it is called in the images. */
+  readonly key: string;
+  /** What is mounted there when it is restored. */
+  readonly source: string;
+}
+
+/** What a container has of the machine. */
+export interface Surroundings {
+  /** Where the tree is mounted in it; absent if it is not. */
+  readonly tree: string | undefined;
+  /** The init's program, as the machine has it; absent where the init is not ours. */
+  readonly program: string | undefined;
+  readonly disks: readonly { readonly mountPoint: string; readonly source: string }[];
+}
+
+export function externalMounts({ tree, program, disks }: Surroundings): ExternalMount[] {
+  return [
+    ...(tree === undefined ? [] : [{ mountPoint: tree, key: 'tree', source: TREE }]),
+    ...(program === undefined ? [] : [{ mountPoint: PROGRAM_INSIDE, key: 'program', source: program }]),
+    ...disks.map((disk, index) => ({ ...disk, key: `disk${index}` })),
+  ];
+}
+
 export interface DumpTarget {
   readonly init: number;
   readonly cgroupDir: string;
   readonly imagesDir: string;
   readonly workDir: string;
-  /** Where the tree is mounted in the container; absent if it is not. */
-  readonly mountPoint: string | undefined;
-  /** Further mount points inside that belong to the machine. */
-  readonly mounts: readonly string[];
+  readonly mounts: readonly ExternalMount[];
+  /** Open files that were opened outside of its mounts, as criu calls them. */
+  readonly files?: readonly string[];
 }
 
 /** The processes go on afterwards; if their cgroup was frozen before, it is again. */
 export function dumpArguments(target: DumpTarget): string[] {
-  const { init, cgroupDir, imagesDir, workDir, mountPoint, mounts } = target;
+  const { init, cgroupDir, imagesDir, workDir, mounts, files = [] } = target;
   return [
     ...['dump', '-t', String(init), '-D', imagesDir, '-W', workDir, '-o', DUMP_LOG, '-v4'],
     ...COMMON,
     ...['--leave-running', '--freeze-cgroup', cgroupDir, '--timeout', String(COLLECT_LIMIT_S)],
-    ...externals(mountPoint, mounts, (point, key) => `mnt[${point}]:${key}`),
+    ...mounts.flatMap(({ mountPoint, key }) => ['--external', `mnt[${mountPoint}]:${key}`]),
+    ...files.flatMap((file) => ['--external', file]),
   ];
 }
 
 export interface RestoreTarget {
   readonly imagesDir: string;
   readonly workDir: string;
-  readonly mountPoint: string | undefined;
-  readonly mounts: readonly string[];
-  /** The init's program, as the machine has it. */
-  readonly program: string;
+  readonly mounts: readonly ExternalMount[];
+  /** What `files` of the dump are now: descriptor 3 of criu. */
+  readonly files?: readonly string[];
+  /** Pairs of interfaces, as criu wants them named. */
+  readonly veths?: readonly string[];
   readonly stopped: boolean;
 }
 
 /** Of a child of the launcher, which prepares what is named here. */
 export function restoreArguments(target: RestoreTarget): string[] {
-  const { imagesDir, workDir, mountPoint, mounts, program, stopped } = target;
-  const sources: Record<string, string> = { [mountPoint ?? '']: TREE, [PROGRAM_INSIDE]: program };
+  const { imagesDir, workDir, mounts, files = [], veths = [], stopped } = target;
   return [
     ...['restore', '-D', imagesDir, '-W', workDir, '-o', RESTORE_LOG, '-v2'],
     ...COMMON,
     ...['--restore-detached', '--restore-sibling', '--root', NEW_ROOT],
     ...(stopped ? ['--leave-stopped'] : []),
-    ...externals(mountPoint, mounts, (point, key) => `mnt[${key}]:${sources[point] ?? point}`),
+    ...mounts.flatMap(({ key, source }) => ['--external', `mnt[${key}]:${source}`]),
+    ...veths.flatMap((veth) => ['--external', veth]),
+    ...files.flatMap((file) => ['--inherit-fd', `fd[${OUTPUT_FD}]:${file}`]),
   ];
-}
-
-function externals(
-  mountPoint: string | undefined,
-  mounts: readonly string[],
-  value: (point: string, key: string) => string,
-): string[] {
-  const rows = [
-    ...(mountPoint === undefined ? [] : [{ point: mountPoint, key: 'tree' }]),
-    { point: PROGRAM_INSIDE, key: 'program' },
-    ...mounts.map((point, index) => ({ point, key: `disk${index}` })),
-  ];
-  return rows.flatMap(({ point, key }) => ['--external', value(point, key)]);
 }

@@ -95,14 +95,20 @@ export interface CriuRun {
   /** Name of the log there. */
   readonly log: string;
   readonly limitMs: number;
+  /** Called with criu's pid after `limitMs`, and then every second: ends it, if it can be ended without harm. */
+  readonly press?: (pid: number) => void;
 }
+
+/** Between two attempts to end a criu that is late, and how many there are. */
+const PRESS_EVERY_MS = 1_000;
+const PRESSES_LIMIT = 60;
 
 /**
  * Runs criu in a mount namespace of its own with its own /run. It is a process of its own right: it goes on if the daemon
- * dies. Throws EIO with its first error, ETIMEDOUT after `limitMs`; then it goes on too, because a process it has hold of
- * would not survive its death, and `ended` of the error's cause tells when that is over.
+ * dies. Throws EIO with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then, it goes
+ * on, because a process it has hold of might not survive its death.
  */
-export async function runCriu({ criu, args, workDir, log, limitMs }: CriuRun): Promise<void> {
+export async function runCriu({ criu, args, workDir, log, limitMs, press }: CriuRun): Promise<void> {
   const out = openSync(`${workDir}/criu.out`, 'a', 0o600);
   const child = spawn(
     'unshare',
@@ -125,9 +131,12 @@ export async function runCriu({ criu, args, workDir, log, limitMs }: CriuRun): P
   const outcome = await within(ended, limitMs);
   if (outcome === 0) return;
   if (outcome === undefined) {
-    throw new FsError('ETIMEDOUT', `criu did not end within ${limitMs} ms; its log is ${workDir}/${log}`, {
-      cause: { ended },
-    });
+    for (let presses = 0; presses < PRESSES_LIMIT && press && child.pid !== undefined; presses++) {
+      press(child.pid);
+      if ((await within(ended, PRESS_EVERY_MS)) === undefined) continue;
+      throw new FsError('ETIMEDOUT', `it took more than ${limitMs} ms, and was ended`);
+    }
+    throw new FsError('ETIMEDOUT', `it took more than ${limitMs} ms, and goes on; its log is ${workDir}/${log}`);
   }
   throw new FsError('EIO', explain(workDir, log) ?? (outcome instanceof Error ? outcome.message : 'criu failed'));
 }

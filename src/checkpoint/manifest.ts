@@ -45,7 +45,32 @@ export interface Manifest {
   readonly output: string;
   /** Mount points inside of file systems of the machine. */
   readonly mounts: readonly string[];
+  /** Of a container that was started from an OCI bundle, which has no program of ours. */
+  readonly bundle?: SavedBundle;
+  /** Pairs of interfaces by which it was connected with the machine. */
+  readonly veths?: readonly SavedVeth[];
   readonly images: readonly Image[];
+}
+
+/** A pair of interfaces: what it is called in the container and on the machine, and what the machine's end has. */
+export interface SavedVeth {
+  readonly inside: string;
+  readonly outside: string;
+  readonly bridge?: string;
+  readonly mtu: number;
+  readonly address: string;
+  readonly up: boolean;
+  readonly addresses: readonly string[];
+}
+
+export interface SavedBundle {
+  /** The bundle, and the root directory, as the machine has them. */
+  readonly path: string;
+  readonly root: string;
+  /** What is mounted at each of `mounts`, as the machine has it. */
+  readonly sources: readonly string[];
+  /** What its output goes to, as criu calls it. */
+  readonly files: readonly string[];
 }
 
 export function isImageName(name: string): boolean {
@@ -71,15 +96,41 @@ export function parseManifest(text: string): Manifest {
   for (const key of ['name', 'made', 'criu', 'kernel', 'arch', 'program', 'mountPoint', 'output'] as const) {
     if (typeof manifest[key] !== 'string' || /[\0\n]/.test(manifest[key])) throw wrong(`"${key}" is no line of text`);
   }
-  if (!/^[0-9a-f]{16}$/.test(manifest.program)) throw wrong('"program" is no hash');
+  if (manifest.bundle === undefined && !/^[0-9a-f]{16}$/.test(manifest.program)) throw wrong('"program" is no hash');
   if (typeof manifest.nested !== 'boolean' || !Number.isSafeInteger(manifest.serial))
     throw wrong('"nested" or "serial"');
   checkList(manifest.kinds, 'kinds', (kind) => typeof kind === 'string' && isNamespaceKind(kind));
   checkList(manifest.mounts, 'mounts', isPath);
   checkList(manifest.images, 'images', isImage);
+  if (manifest.veths !== undefined) checkList(manifest.veths, 'veths', isVeth);
+  if (manifest.bundle !== undefined) checkBundle(manifest.bundle, manifest.mounts.length);
   if (new Set(manifest.images.map(({ name }) => name)).size !== manifest.images.length)
     throw wrong('an image is twice');
   return manifest;
+}
+
+function checkBundle(bundle: SavedBundle, mounts: number): void {
+  if (!isRecord(bundle) || !isPath(bundle.path) || !isPath(bundle.root)) throw wrong('"bundle"');
+  checkList(bundle.sources, 'bundle.sources', isPath);
+  checkList(bundle.files, 'bundle.files', (file) => typeof file === 'string' && EXTERNAL_FILE.test(file));
+  if (bundle.sources.length !== mounts) throw wrong('"bundle.sources" are not as many as "mounts"');
+}
+
+/** A file that was opened outside, as criu(8) calls it: numbers of its mount and of its inode. */
+const EXTERNAL_FILE = /^file\[[0-9a-f]{1,8}:[0-9a-f]{1,16}\]$/;
+
+/** Names of interfaces as the kernel takes them, without what means something to ip(8) or criu. */
+const INTERFACE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
+
+function isVeth(veth: unknown): boolean {
+  if (!isRecord(veth)) return false;
+  const { inside, outside, bridge = 'none', mtu, address, up, addresses } = veth;
+  const names = [inside, outside, bridge].every((name) => typeof name === 'string' && INTERFACE.test(name));
+  const isAddress = (text: unknown) => typeof text === 'string' && /^[0-9a-f.:]{2,45}\/[0-9]{1,3}$/.test(text);
+  const isMac = typeof address === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(address);
+  return (
+    names && isSize(mtu) && isMac && typeof up === 'boolean' && Array.isArray(addresses) && addresses.every(isAddress)
+  );
 }
 
 function isImage(image: unknown): boolean {

@@ -79,6 +79,8 @@ export type Change =
       readonly kinds: readonly NamespaceKind[];
       readonly at: Timespec;
     }
+  /** It is started from an OCI bundle from now on, or, without one, from nothing. */
+  | { readonly op: 'bundle'; readonly serial: Serial; readonly bundle?: string; readonly at: Timespec }
   | { readonly op: 'phase'; readonly serial: Serial; readonly phase: Phase; readonly at: Timespec }
   | { readonly op: 'checkpoint'; readonly serial: Serial; readonly is: CheckpointState }
   /** The init is gone; `status` is absent where nobody saw how. */

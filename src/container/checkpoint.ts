@@ -2,27 +2,42 @@ import { writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cpuArguments, CPU_LOG, dumpArguments, DUMP_LOG, PROGRAM_INSIDE } from '../checkpoint/arguments.ts';
+import {
+  cpuArguments,
+  CPU_LOG,
+  dumpArguments,
+  DUMP_LOG,
+  externalMounts,
+  type Surroundings,
+} from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
-import { describeImages, encodeManifest, MANIFEST } from '../checkpoint/manifest.ts';
+import { describeImages, encodeManifest, MANIFEST, type SavedBundle, type SavedVeth } from '../checkpoint/manifest.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { readIfThere } from '../files.ts';
-import type { Pid, Serial } from '../ids.ts';
+import { pid as checkedPid, type Pid, type Serial } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
-import { parseMountinfo } from '../mountinfo.ts';
 import { readStat } from '../proc/process.ts';
 import { contains, frozenBy, isLive, pathOf, subtree, type Container } from './container.ts';
 import { makeImagePlace, type ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
+import { pressCriu } from './late-criu.ts';
 import { preflight } from './preflight.ts';
+import { whatItHas } from './surroundings.ts';
+import { vethsOf } from './veths.ts';
 import { currentProgram } from './program.ts';
 
-/** A dump of 512 MB takes 2 s; one that takes this long is not waited for any longer. */
-export const DUMP_LIMIT_MS = 600_000;
+/** A dump of 512 MB takes 2 s; one that takes this long is ended. */
+const DUMP_LIMIT_MS = 600_000;
+
+/** NSDIR_DUMP_LIMIT_MS sets another limit. */
+function dumpLimitMs(): number {
+  const { NSDIR_DUMP_LIMIT_MS: given } = process.env;
+  return given !== undefined && /^[1-9][0-9]{0,8}$/.test(given) ? Number(given) : DUMP_LIMIT_MS;
+}
 
 export interface CheckpointOptions {
   readonly caller: Pid;
@@ -40,11 +55,20 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
   return await machine.locks.hold(top, what, async () => {
     const nodes = [...subtree(top)].filter(isLive);
     refuse(machine, top, what, options.caller);
-    for (const node of nodes) await preflight(machine, node);
+    const veths = new Map<Container, SavedVeth[]>();
+    for (const node of nodes) {
+      await preflight(machine, node);
+      veths.set(node, await vethsOf(machine, node));
+    }
     const places = new Map<Container, ImagePlace>();
     for (const node of nodes) places.set(node, await makeImagePlace(options.placeFor(node)));
-    const plans = nodes.map((node) => ({ node, nested: isNested(node), place: places.get(node) as ImagePlace }));
+    const plans: Plan[] = [];
     await whileFrozen(machine, top, nodes, async () => {
+      for (const node of nodes) {
+        const place = places.get(node) as ImagePlace;
+        const has = await whatItHas(machine, node);
+        plans.push({ node, nested: isNested(node), place, ...has, veths: veths.get(node) ?? [] });
+      }
       for (const plan of [...plans].reverse()) await dump(machine, criu, plan, what);
     });
     for (const plan of plans) await describe(machine, criu, plan);
@@ -56,13 +80,19 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
 export async function checkCheckpoint(machine: Machine, top: Container, caller: Pid): Promise<void> {
   await findCriu();
   refuse(machine, top, `checkpoint "${pathOf(top)}"`, caller);
-  for (const node of subtree(top)) if (isLive(node)) await preflight(machine, node);
+  for (const node of [...subtree(top)].filter(isLive)) {
+    await preflight(machine, node);
+    await vethsOf(machine, node);
+  }
 }
 
 interface Plan {
   readonly node: Container;
   readonly nested: boolean;
   readonly place: ImagePlace;
+  readonly surroundings: Surroundings;
+  readonly bundle: SavedBundle | undefined;
+  readonly veths: readonly SavedVeth[];
 }
 
 function refuse(machine: Machine, top: Container, what: string, caller: Pid): void {
@@ -162,20 +192,28 @@ function logged({ log }: Machine): (cause: unknown) => void {
   };
 }
 
-async function dump(machine: Machine, criu: Criu, { node, place }: Plan, what: string): Promise<void> {
+async function dump(
+  machine: Machine,
+  criu: Criu,
+  { node, place, surroundings, bundle }: Plan,
+  what: string,
+): Promise<void> {
   const { init } = node;
   if (!init) throw new FsError('EIO', `Cannot ${what}: the init of "${pathOf(node)}" has ended`);
-  const { tree, disks } = machineMounts(machine, init.pid);
+  const { tree, disks, program } = surroundings;
   const args = dumpArguments({
     init: init.pid,
     cgroupDir: ownLeaf(machine.cgroupOf(node)),
     imagesDir: place.images,
     workDir: place.work,
-    mountPoint: tree,
-    mounts: disks,
+    mounts: externalMounts({ tree, program, disks }),
+    files: bundle?.files ?? [],
   });
   try {
-    await runCriu({ criu, args, workDir: place.work, log: DUMP_LOG, limitMs: DUMP_LIMIT_MS });
+    const press = (pid: number) => {
+      pressCriu(machine, checkedPid(pid), place);
+    };
+    await runCriu({ criu, args, workDir: place.work, log: DUMP_LOG, limitMs: dumpLimitMs(), press });
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     machine.log.warn({ container: node.serial, why: error.message }, 'criu could not save a container');
@@ -194,33 +232,17 @@ async function isFull({ work }: ImagePlace): Promise<boolean> {
   }
 }
 
-/** Mounts inside that are the machine's: where the tree is, and disks; file systems of the container's own are saved. */
-function machineMounts({ files }: Machine, pid: Pid): { tree: string | undefined; disks: string[] } {
-  const inside = parseMountinfo(readIfThere(files, `/proc/${pid}/mountinfo`) ?? '');
-  const outside = parseMountinfo(readIfThere(files, '/proc/self/mountinfo') ?? '');
-  const devices = new Set(outside.filter(({ type }) => !SAVED_TYPES.has(type)).map(({ device }) => device));
-  const foreign = inside.filter(({ mountPoint }) => mountPoint !== '/' && mountPoint !== PROGRAM_INSIDE);
-  return {
-    tree: foreign.find(({ type }) => type === TREE_TYPE)?.mountPoint,
-    disks: foreign
-      .filter(({ type, device }) => type !== TREE_TYPE && devices.has(device))
-      .map(({ mountPoint }) => mountPoint),
-  };
-}
-
-/** Type of a mounted tree, in mountinfo. */
-const TREE_TYPE = 'fuse.nsdir';
-
-/** File systems that CRIU mounts anew, though the machine has the same. */
-const SAVED_TYPES: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup2', 'mqueue']);
-
 /** Writes the manifest beside the images. */
-async function describe(machine: Machine, criu: Criu, { node, nested, place }: Plan): Promise<void> {
+async function describe(
+  machine: Machine,
+  criu: Criu,
+  { node, nested, place, surroundings, bundle, veths }: Plan,
+): Promise<void> {
   const { instance } = machine;
   const args = cpuArguments('dump', place.images, place.work);
   await runCriu({ criu, args, workDir: place.work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
   const images = await describeImages(place.images);
-  const { tree, disks } = machineMounts(machine, node.init?.pid ?? (0 as Pid));
+  const { tree, disks, program } = surroundings;
   const text = encodeManifest({
     name: node.name,
     serial: node.serial,
@@ -230,10 +252,12 @@ async function describe(machine: Machine, criu: Criu, { node, nested, place }: P
     arch: arch(),
     kinds: node.kinds ?? [],
     nested,
-    program: currentProgram(instance.stateDir),
+    program: program === undefined ? '' : currentProgram(instance.stateDir),
     mountPoint: tree ?? '',
     output: stateFiles(instance, node.serial).output,
-    mounts: disks,
+    mounts: disks.map(({ mountPoint }) => mountPoint),
+    ...(bundle && { bundle }),
+    ...(veths.length > 0 && { veths }),
     images,
   });
   await writeFile(path.join(place.images, MANIFEST), text, { mode: 0o600 });

@@ -54,6 +54,8 @@ export interface Container {
   init: PinnedProcess | undefined;
   /** Kinds of namespaces that are its own; before the start, those asked for, if any were. */
   kinds: readonly NamespaceKind[] | undefined;
+  /** An OCI bundle that it is started from, as the link `.bundle` has it; only changed while nothing runs. */
+  bundle: string | undefined;
   /** Exit status of its last init as a shell has it, 128+n for a signal. */
   exit: number | undefined;
   /** Why the last refused operation was refused: one line. */

@@ -12,6 +12,7 @@ import { hasFound, killFound } from './kill-found.ts';
 import { initGone } from './life.ts';
 import type { Machine } from './machine.ts';
 import { requireMaySignal } from './signal.ts';
+import { ended } from './ways.ts';
 
 /**
  * How long a removal waits for the dead to be gone. A process of the container that waits for a lock of this very
@@ -51,6 +52,7 @@ export async function stop(machine: Machine, container: Container, caller: Remov
     if (await killAll(machine, container, isInside ? 0 : KILL_LIMIT_MS)) {
       await settleDead(machine, container);
       await removeCgroup(machine.files, directory);
+      await ended(machine, container);
       return;
     }
     if (!isInside) throw await unkillable(machine, directory, what);
@@ -110,6 +112,7 @@ async function destroy(machine: Machine, container: Container, directory: string
     return;
   }
   await removeCgroup(machine.files, directory);
+  await ended(machine, container);
 }
 
 async function aftermath(machine: Machine, directory: string, container?: Container): Promise<void> {
@@ -118,6 +121,7 @@ async function aftermath(machine: Machine, directory: string, container?: Contai
       if (!(await kill(machine, directory, { limitMs: KILL_LIMIT_MS }))) continue;
       if (container && !(await killFound(machine, container, KILL_LIMIT_MS))) continue;
       await removeCgroup(machine.files, directory);
+      if (container) await ended(machine, container);
       return;
     }
     machine.log.error({ error: (await unkillable(machine, directory, 'remove it')).message }, 'given up');

@@ -40,19 +40,20 @@ async function trace(
   exact: boolean,
 ): Promise<void> {
   if (namespaceInode(files, 'self', 'pid') !== INITIAL_PID_NAMESPACE) return;
-  observer.exact = exact;
   await new Promise<void>((settle) => {
     const tracer = startTracer({
       name: `nsdir-${instance.id}`,
       exact,
-      onReady: settle,
+      onReady: (askForMark) => {
+        observer.beginTracing(exact, askForMark);
+        settle();
+      },
       onEvent: (event) => {
         observer.hear(event, performance.now());
       },
       onEnd: (reason) => {
         settle();
-        observer.exact = false;
-        observer.ignored.clear();
+        observer.endTracing();
         log.warn({ reason }, 'no events from the kernel; looking at /proc only');
       },
     });

@@ -21,8 +21,11 @@ import type { Machine } from './machine.ts';
 /** Containers whose first process is checked in a round in which some task ended. */
 export const CHECKED_PER_ROUND = 200;
 
-/** How long a set waits for the one it was made in to be shown. */
+/** How long a set waits for the one it was made in to be shown, and for events and looks that may tell which that is. */
 const MAKER_WAIT_MS = 150;
+
+/** The same where events come: they are to be waited for also on a busy machine. */
+const EVENTS_WAIT_MS = 2_000;
 
 /** A set whose showing failed, for want of room in the journal, is tried again after this. */
 const AGAIN_MS = 1_000;
@@ -98,6 +101,7 @@ export class Discovery implements Discoverer {
     const begun = performance.now();
     for (const container of [...subtree(store.registry.root)]) this.#declare(container);
     await this.observer.survey(begun - YOUNG_MS);
+    await this.observer.heardAll();
     const fresh = [...this.observer.sets.fresh].sort((a, b) => this.#ageOf(a) - this.#ageOf(b));
     await forEachPaced(fresh, (set) => {
       this.#show(set);
@@ -120,6 +124,8 @@ export class Discovery implements Discoverer {
     const { showAfterMs } = this.observer;
     const due = [...sets.fresh].filter(({ seenAtMs, members }) => members.size > 0 && at - seenAtMs >= showAfterMs);
     let unshown = 0;
+    // Those that others came of first.
+    due.sort((a, b) => (a.stage?.number ?? 0) - (b.stage?.number ?? 0));
     await forEachPaced(due, (set) => {
       if (this.#show(set) === 'too many') unshown += 1;
     });
@@ -170,11 +176,15 @@ export class Discovery implements Discoverer {
     return undefined;
   }
 
-  /** A set that was seen later, though it was there before, is about to be shown. */
+  /** It is not known yet where it came from, or that is about to be shown: it may have been seen later. */
   #awaitsMaker(set: NsSet, oldest: Member): boolean {
-    const { set: origin } = this.observer.originOf(oldest);
-    if (!origin || origin.members.size === 0 || !this.observer.sets.fresh.has(origin)) return false;
-    return performance.now() - set.seenAtMs < MAKER_WAIT_MS;
+    const { observer } = this;
+    const at = performance.now();
+    if (at - set.seenAtMs >= (observer.isTracing ? EVENTS_WAIT_MS : MAKER_WAIT_MS)) return false;
+    const origin = observer.originOf(set);
+    if (observer.isBehind(set, origin, at)) return true;
+    const maker = origin.set ?? oldest.origin;
+    return maker !== undefined && maker.members.size > 0 && observer.sets.fresh.has(maker);
   }
 
   #pauseMs(set: NsSet): number {
@@ -259,6 +269,10 @@ export class Discovery implements Discoverer {
         if (container) this.#shown.mark(container, change.mark);
         return;
       }
+      case 'enter':
+        // It has other namespaces now, which nobody may have told.
+        if (this.#ready && change.begun !== true) this.observer.look(change.pid, performance.now());
+        return;
       case 'lost': {
         const container = this.#shown.get(change.serial);
         if (container) this.#unknow(container);

@@ -44,9 +44,9 @@ export class Places {
 
   /** The container below which a set belongs whose oldest process is in the cgroup of `declared`. */
   parentFor(set: NsSet, oldest: Member, declared: Container, cgroup: string): Container {
-    const { set: origin, isTold } = this.#around.observer.originOf(oldest);
-    let maker = this.containerOf(origin);
-    if (!maker.parent && oldest.orphan && !isTold) maker = this.#guess(set, oldest, cgroup) ?? maker;
+    const { set: told } = this.#around.observer.originOf(set);
+    let maker = this.containerOf(told ?? oldest.origin);
+    if (!maker.parent && oldest.orphan && !told) maker = this.#guess(set, oldest, cgroup) ?? maker;
     return contains(declared, maker) ? maker : declared;
   }
 

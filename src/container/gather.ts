@@ -1,5 +1,6 @@
+import * as fs from 'node:fs';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import {
   IMAGES_LIMIT,
@@ -10,6 +11,7 @@ import {
   type Manifest,
 } from '../checkpoint/manifest.ts';
 import { FsError, systemErrno } from '../errno.ts';
+import { readIfThere } from '../files.ts';
 import { checkpointsDir } from '../instance.ts';
 import type { Container } from './container.ts';
 import { imagePlace, makeImagePlace, removeImages, type ImagePlace } from './images.ts';
@@ -32,14 +34,31 @@ export class Gathering {
   #made: Promise<unknown> | undefined;
   /** The manifest as it was read; read again when it may have changed. */
   #parsed: Manifest | undefined;
+  #state: string;
 
   constructor(machine: Machine, container: Container) {
     this.place = imagePlace(path.join(checkpointsDir(machine.instance, container.serial), 'arriving'));
+    this.#state = readIfThere(fs, this.#stateFile) ?? '';
     if (!existsSync(this.place.images)) return;
     // What a former daemon got.
     for (const name of readdirSync(this.place.images)) {
       this.#parts.set(name, { size: statSync(path.join(this.place.images, name)).size, writers: 0 });
     }
+  }
+
+  /** What the archive's `.state` says; the next daemon knows it too. */
+  get state(): string {
+    return this.#state;
+  }
+
+  async setState(text: string): Promise<void> {
+    await (this.#made ??= makeImagePlace(this.place.dir));
+    await told('keep .state', () => writeFile(this.#stateFile, text, { mode: 0o600 }));
+    this.#state = text;
+  }
+
+  get #stateFile(): string {
+    return path.join(this.place.dir, 'state');
   }
 
   get names(): string[] {

@@ -48,7 +48,7 @@ export function startWords(id: number, spec: StartSpec): string[] {
   ];
 }
 
-/** What a container is made anew with from images (src/init/restores.c). Paths are absolute and those of the daemon. */
+/** What a container is made anew with from images (src/init/makers.c). Paths are absolute and those of the daemon. */
 export interface RestoreSpec extends Pick<
   StartSpec,
   'serial' | 'cgroupDir' | 'hostname' | 'parentInit' | 'parentStartTime' | 'mountPoint' | 'inode'
@@ -57,8 +57,42 @@ export interface RestoreSpec extends Pick<
   readonly path: string;
   /** An existing directory, for what criu says. */
   readonly workDir: string;
+  /** Its root directory, as the machine has it. */
+  readonly root: string;
+  /** A file that criu has open as descriptor 3. */
+  readonly output: string | undefined;
   /** Criu's whole command line; no word has a newline. */
   readonly command: readonly string[];
+}
+
+/** What an OCI runtime makes a container with (src/init/bundle.c). Paths are absolute and those of the daemon. */
+export interface BundleSpec extends Pick<StartSpec, 'serial' | 'hostname'> {
+  /** An existing cgroup v2 directory for the runtime itself. */
+  readonly cgroupDir: string;
+  /** Where cgroup v2 is mounted. */
+  readonly hierarchy: string;
+  readonly bundle: string;
+  /** An existing directory: has the `config.json` to be used, and gets the runtime's `log` and the container's `pid`. */
+  readonly workDir: string;
+  /** What its standard output and error go to. */
+  readonly output: string;
+  /** The runtime's whole command line; no word has a newline. */
+  readonly command: readonly string[];
+}
+
+/** The words of the request `bundle`. */
+export function bundleWords(id: number, spec: BundleSpec): string[] {
+  return [
+    'bundle',
+    String(id),
+    String(spec.serial),
+    spec.cgroupDir,
+    spec.hierarchy,
+    spec.bundle,
+    spec.workDir,
+    spec.output,
+    spec.command.join('\n'),
+  ];
 }
 
 /** The words of the request `restore`. */
@@ -74,6 +108,8 @@ export function restoreWords(id: number, spec: RestoreSpec): string[] {
     spec.path,
     String(spec.inode),
     spec.workDir,
+    spec.root,
+    spec.output ?? '',
     spec.command.join('\n'),
   ];
 }

@@ -5,12 +5,23 @@ import { pid as checkedPid, serial as checkedSerial, type Pid, type Serial } fro
 import type { Log } from '../log.ts';
 import type { PinnedProcess } from './container.ts';
 import { connectLauncher, LauncherLink, spawnLauncher, type LauncherPlace } from './launcher-link.ts';
-import { PendingStart, restoreWords, startWords, type RestoreSpec, type StartSpec } from './launcher-start.ts';
+import {
+  bundleWords,
+  PendingStart,
+  restoreWords,
+  startWords,
+  type BundleSpec,
+  type RestoreSpec,
+  type StartSpec,
+} from './launcher-start.ts';
 
-export type { RestoreSpec, StartSpec } from './launcher-start.ts';
+export type { BundleSpec, RestoreSpec, StartSpec } from './launcher-start.ts';
 
 /** Number of the protocol (`PROTOCOL`, src/init/nsdir-init.h). */
-const PROTOCOL = '1';
+const PROTOCOL = 2;
+
+/** The oldest that starts containers as this daemon asks for it: a launcher outlives the version that started it. */
+const OLDEST_PROTOCOL = 1;
 
 /** How long a launcher may take to say welcome, or to quit. */
 const ANSWER_LIMIT_MS = 3000;
@@ -35,6 +46,14 @@ export interface LauncherOptions extends LauncherPlace {
   readonly log: Log;
 }
 
+interface AskOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly limitMs?: number;
+  readonly cancel?: () => void;
+  /** Launchers of the oldest protocol do not know it. */
+  readonly isNew?: boolean;
+}
+
 /**
  * The daemon's side of the launcher, the process that is the parent of all inits and outlives the daemon
  * (src/init/launcher.c). Belongs to the main thread.
@@ -46,6 +65,8 @@ export class Launcher {
   #link: Promise<LauncherLink>;
   #nextId = 1;
   #over: 'no' | 'closed' | 'replaced' = 'no';
+  /** Of the launcher that answers. */
+  #protocol = PROTOCOL;
   #welcome: (() => void) | undefined;
   #busy: (() => void) | undefined;
 
@@ -81,15 +102,24 @@ export class Launcher {
    * after `limitMs`. Throws as `start`; what criu said is in the work directory.
    */
   async restore(spec: RestoreSpec, limitMs: number, cancel: () => void): Promise<PinnedProcess> {
-    return await this.#ask(spec, (id) => restoreWords(id, spec), { limitMs, cancel });
+    return await this.#ask(spec, (id) => restoreWords(id, spec), { limitMs, cancel, isNew: true });
+  }
+
+  /** Has an OCI runtime make a container's init from a bundle, as `restore` has criu. */
+  async bundle(
+    spec: BundleSpec,
+    limits: { readonly limitMs: number; readonly cancel: () => void; readonly signal?: AbortSignal | undefined },
+  ): Promise<PinnedProcess> {
+    return await this.#ask(spec, (id) => bundleWords(id, spec), { ...limits, isNew: true });
   }
 
   async #ask(
     spec: Pick<StartSpec, 'hostname' | 'serial'>,
     words: (id: number) => string[],
-    { signal, limitMs, cancel }: { signal?: AbortSignal | undefined; limitMs?: number; cancel?: () => void },
+    { signal, limitMs, cancel, isNew = false }: AskOptions,
   ): Promise<PinnedProcess> {
-    const link = await this.#link.catch(() => this.#reconnect());
+    let link = await this.#link.catch(() => this.#reconnect());
+    if (isNew && this.#protocol !== PROTOCOL) link = await this.#renewed(spec.hostname);
     if (this.#over !== 'no') throw new FsError('EIO', `Cannot start "${spec.hostname}": the launcher was given up`);
     if (signal?.aborted) throw new FsError('EINTR', `Cannot start "${spec.hostname}": interrupted`);
     const id = this.#nextId++;
@@ -105,6 +135,22 @@ export class Launcher {
     } finally {
       this.#pending.delete(id);
     }
+  }
+
+  /** Another launcher in place of one that was started by an older version and does not know a request. EBUSY if inits live. */
+  async #renewed(name: string): Promise<LauncherLink> {
+    const old = await this.#link;
+    const { size } = this.#inits;
+    if (size > 0) {
+      throw new FsError(
+        'EBUSY',
+        `Cannot start "${name}": ${size} containers still have the launcher of an older nsdir, which cannot do this; ` +
+          'stop them first',
+      );
+    }
+    old.send('quit');
+    await within(old.closed, 'quit');
+    return await this.#link;
   }
 
   /** Has the launcher exit. False if inits live: then it goes on. */
@@ -201,7 +247,7 @@ export class Launcher {
         void this.#exited(link, checkedSerial(Number(first)), checkedPid(Number(second)), exitStatus(Number(third)));
         break;
       case 'welcome':
-        if (first !== PROTOCOL) throw new FsError('EPROTO', `the launcher speaks protocol ${first}, not ${PROTOCOL}`);
+        this.#protocol = knownProtocol(first);
         this.#welcome?.();
         this.#welcome = undefined;
         break;
@@ -235,6 +281,13 @@ export class Launcher {
       setTimeout(() => void this.#exited(link, serial, pid, status), EXIT_AGAIN_MS).unref();
     }
   }
+}
+
+/** Throws EPROTO for a launcher of a newer version, or of one that is too old. */
+function knownProtocol(text: string): number {
+  const number = Number(text);
+  if (number >= OLDEST_PROTOCOL && number <= PROTOCOL) return number;
+  throw new FsError('EPROTO', `the launcher speaks protocol ${text}, not ${PROTOCOL}`);
 }
 
 /** Meaning of wait(2)'s status word (bits/waitstatus.h). */

@@ -1,12 +1,13 @@
 import { watch } from 'node:fs';
 import { isPopulated } from '../cgroup/cgroup.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
-import { removeCgroup } from '../cgroup/remove.ts';
+import { removeUnlessPopulated } from '../cgroup/remove.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { now } from '../time.ts';
 import { isLive, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
+import { wayOf } from './ways.ts';
 
 /**
  * The launcher says how a container's init ended; `status` is 128+n for a signal. With it the container ends, unless
@@ -54,7 +55,8 @@ export async function settle(machine: Machine, container: Container): Promise<vo
         return;
       }
       store.commit([{ op: 'phase', serial: container.serial, phase: 'stopped', at: now() }]);
-      await removeCgroup(files, isPopulated(files, directory) ? ownLeaf(directory) : directory);
+      await removeUnlessPopulated(files, directory);
+      await wayOf(container).ended?.(machine, container);
     });
   } catch (cause) {
     log.warn({ container: container.serial, err: cause }, 'cannot clean up behind a container that ended');

@@ -19,7 +19,7 @@ export interface Machine {
   readonly store: Store;
   readonly events: Events;
   readonly locks: Locks;
-  readonly launcher: Pick<Launcher, 'start' | 'restore' | 'inits'>;
+  readonly launcher: Pick<Launcher, 'start' | 'restore' | 'bundle' | 'inits'>;
   readonly kernel: Kernel;
   readonly tracer: Tracer;
   readonly files: FileAccess;

@@ -9,7 +9,9 @@ import type { Pid } from '../ids.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
 import { namespacesOf, readStat, readStatus } from '../proc/process.ts';
 import { pathOf, type Container } from './container.ts';
+import { foreignMounts } from './foreign-mounts.ts';
 import type { Machine } from './machine.ts';
+import { wayOf } from './ways.ts';
 
 /** Kinds that must be the container's own: CRIU makes them anew. */
 const NEEDED = ['mnt', 'pid'] as const;
@@ -50,9 +52,14 @@ export async function preflight(machine: Machine, container: Container): Promise
   }
   if (kinds.includes('user'))
     throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
+  const isOurs = wayOf(container).isInitOurs;
   const runsInside = () => readlinkIfAllowed(files, `/proc/${init.pid}/exe`) === PROGRAM_INSIDE;
-  if (!(await waitUntil(runsInside, PROGRAM_WAIT_MS))) {
+  if (isOurs && !(await waitUntil(runsInside, PROGRAM_WAIT_MS))) {
     throw cannot('its init was started by another version of nsdir; stop and start it first');
+  }
+  const hidden = isOurs ? undefined : mountOfNobody(machine, init.pid);
+  if (hidden !== undefined) {
+    throw cannot(`what it has mounted at ${hidden} cannot be seen on the machine, so it could not be found again`);
   }
   const pids = await processes(files, ownLeaf(machine.cgroupOf(container)));
   const family = new Set<number>([init.pid]);
@@ -70,9 +77,15 @@ export async function preflight(machine: Machine, container: Container): Promise
     );
     if (foreign)
       throw cannot(`${name} has a ${foreign.kind} namespace of its own; end it first, or make a container of it`);
-    const why = obstacle(machine, pid, pid === init.pid);
+    const why = obstacle(machine, pid, isOurs && pid === init.pid);
     if (why !== undefined) throw cannot(`${name} ${why}`);
   }
+}
+
+/** A mount point of a bundle's of which the machine does not know what is there. */
+function mountOfNobody(machine: Machine, init: Pid): string | undefined {
+  const { root, disks } = foreignMounts(machine, init);
+  return root === undefined ? '/' : disks.find(({ source }) => source === undefined)?.mountPoint;
 }
 
 /** Processes with their parents, parents first. */

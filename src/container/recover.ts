@@ -2,9 +2,9 @@ import { isPopulated, ownProcesses, subtree as cgroupsBelow } from '../cgroup/cg
 import { freeze, isAskedToFreeze, thaw } from '../cgroup/freeze.ts';
 import { kill } from '../cgroup/kill.ts';
 import { tryWriteKnob } from '../cgroup/knob.ts';
-import { ownLeaf } from '../cgroup/paths.ts';
+import { leavesOf, ownLeaf } from '../cgroup/paths.ts';
 import { moveProcesses } from '../cgroup/relocate.ts';
-import { removeCgroup } from '../cgroup/remove.ts';
+import { removeCgroup, removeUnlessPopulated } from '../cgroup/remove.ts';
 import { copySettings } from '../cgroup/settings.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { readIfThere, type FileAccess } from '../files.ts';
@@ -16,6 +16,7 @@ import { chainOf, isLive, subtree, type Container, type PinnedProcess } from './
 import { destroyCgroup, finishRemoval } from './destroy.ts';
 import { watchUntilEmpty } from './life.ts';
 import type { Machine } from './machine.ts';
+import { wayOf } from './ways.ts';
 
 /** How long the start of a daemon waits for what a removal that was interrupted left alive. */
 const LEFTOVER_WAIT_MS = 2_000;
@@ -24,9 +25,6 @@ const EXIT_NEWS_MS = 500;
 
 /** How long the start of a daemon waits for a criu that still has hold of a container. */
 const DUMP_END_MS = 20_000;
-
-/** Name of an init's program (proc_pid_comm(5)). */
-const INIT_COMM = 'nsdir-init';
 
 /** Of signal 9 in a mask of signals. */
 const SIGKILL_BIT = 0x100n;
@@ -151,12 +149,13 @@ async function seeWhoLives(machine: Machine, container: Container): Promise<void
   const { serial } = container;
   const directory = machine.cgroupOf(container);
   const leaf = ownLeaf(directory);
-  if (!isPopulated(files, leaf)) {
+  if (!leavesOf(directory).some((each) => isPopulated(files, each))) {
     if (isLive(container)) {
       if (container.init) store.commit([{ op: 'exit', serial, at: now() }]);
       store.commit([{ op: 'phase', serial, phase: 'stopped', at: now() }]);
     }
     if (files.existsSync(directory) && !isPopulated(files, directory)) await removeCgroup(files, directory);
+    await wayOf(container).ended?.(machine, container);
     return;
   }
   if (container.init && !isAlive(files, container.init.pid, container.init.startTime))
@@ -178,17 +177,17 @@ async function seeWhoLives(machine: Machine, container: Container): Promise<void
 function adoptInit(machine: Machine, container: Container, leaf: string): void {
   const { store, events, launcher } = machine;
   const { serial } = container;
-  const init = launcher.inits.get(serial) ?? findInit(machine, leaf);
+  const init = launcher.inits.get(serial) ?? findInit(machine, container, leaf);
   if (!init) return;
   store.commit([{ op: 'start', serial, init, kinds: ownKinds(machine, init.pid), at: now() }]);
   events.emit(container, 'started');
 }
 
 /** An init that the launcher does not know: it is another one than that which started it. */
-function findInit({ files }: Machine, leaf: string): PinnedProcess | undefined {
+function findInit({ files }: Machine, container: Container, leaf: string): PinnedProcess | undefined {
   for (const pid of ownProcesses(files, leaf)) {
     const stat = readStat(files, pid);
-    if (stat?.comm !== INIT_COMM || isDying(files, pid)) continue;
+    if (!stat || !wayOf(container).isInit(files, pid) || isDying(files, pid)) continue;
     // Listed before and after it was looked at, and the same one: it never was another process of this pid.
     const init = { pid, startTime: stat.starttime };
     if (isAlive(files, pid, init.startTime) && ownProcesses(files, leaf).includes(pid)) return init;
@@ -212,9 +211,11 @@ async function clearLeftover(machine: Machine, container: Container): Promise<vo
     machine.locks.hold(container, 'clear away what a start left', async () => {
       if (isLive(container)) return;
       const directory = machine.cgroupOf(container);
-      const leaf = ownLeaf(directory);
-      if (!(await kill(machine, leaf, { limitMs: LEFTOVER_WAIT_MS }))) return;
-      await removeCgroup(machine.files, isPopulated(machine.files, directory) ? leaf : directory);
+      for (const leaf of leavesOf(directory)) {
+        if (!(await kill(machine, leaf, { limitMs: LEFTOVER_WAIT_MS }))) return;
+      }
+      await removeUnlessPopulated(machine.files, directory);
+      await wayOf(container).ended?.(machine, container);
     }),
   );
 }

@@ -120,6 +120,10 @@ export class Registry {
       case 'want':
         container.kinds = change.kinds;
         return;
+      case 'bundle':
+        container.bundle = change.bundle;
+        container.changed = change.at;
+        return;
       case 'start':
         Object.assign(container, { phase: 'running', init: change.init, kinds: change.kinds, changed: change.at });
         Object.assign(container, { exit: undefined, error: undefined, hidden: 0 });
@@ -290,6 +294,7 @@ function fresh(
     changed: at,
     init: undefined,
     kinds: undefined,
+    bundle: undefined,
     exit: undefined,
     error: undefined,
     found: undefined,
@@ -305,6 +310,7 @@ function* describe(container: Container): Generator<Change> {
   const inside = container.inside ? { inside: true } : {};
   if (parent && container.found) yield* describeFound(container, container.found, parent);
   else if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, ...inside, at };
+  if (container.bundle !== undefined) yield { op: 'bundle', serial, bundle: container.bundle, at };
   if (init && !container.found) yield { op: 'start', serial, init, kinds: kinds ?? [], at };
   else if (kinds && !container.found) yield { op: 'want', serial, kinds };
   if (phase !== 'declared') yield { op: 'phase', serial, phase, at };

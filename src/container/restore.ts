@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
-import { cpuArguments, CPU_LOG, RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
+import { cpuArguments, CPU_LOG, externalMounts, RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
 import {
   FILES_IMAGE,
@@ -28,9 +28,13 @@ import type { ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { programFile } from './program.ts';
 import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
+import { connectVeths, vethArgument } from './veths.ts';
 
 /** 512 MB take less than a second; what takes this long hangs, and is killed with all it has made. */
 const RESTORE_LIMIT_MS = 120_000;
+
+/** What mounts of the machine's file systems are called (`externalMounts`), before their number. */
+const DISK = 'disk';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -155,15 +159,23 @@ async function changedFiles(
   manifest: Manifest,
   remapped: ReadonlySet<number>,
 ): Promise<string[]> {
-  const isDisk = (id: number) => mounts.has(id) && (mounts.get(id)?.startsWith('disk') ?? true);
+  const isDisk = (id: number) => mounts.has(id) && (mounts.get(id)?.startsWith(DISK) ?? true);
   const changed: string[] = [];
   for (const { id, path: file, mountId, size } of filesIn(image)) {
     if (size === undefined || !isDisk(mountId) || file === manifest.output || remapped.has(id)) continue;
-    const found = await stat(file).catch(() => undefined);
+    const found = await stat(onMachine(manifest, file, mounts.get(mountId))).catch(() => undefined);
     if (!found) changed.push(`${file} (gone)`);
     else if (found.size !== size) changed.push(`${file} (${found.size} bytes, were ${size})`);
   }
   return [...new Set(changed)];
+}
+
+/** The path by which the machine has a file of the container, on its root or on the mount called `key`. */
+function onMachine({ bundle, mounts }: Manifest, file: string, key: string | undefined): string {
+  if (!bundle) return file;
+  if (key === undefined) return path.join(bundle.root, file);
+  const index = Number(key.slice(DISK.length));
+  return path.join(bundle.sources[index] ?? '/', path.relative(mounts[index] ?? '/', file));
 }
 
 type Prepared = Arrived & { readonly images: string };
@@ -171,9 +183,11 @@ type Prepared = Arrived & { readonly images: string };
 async function run(machine: Machine, container: Container, criu: Criu, arrived: Prepared): Promise<void> {
   const { instance, store, events, launcher, files } = machine;
   const { manifest, place, frozen, unique } = arrived;
-  const program = programFile(instance.stateDir, manifest.program);
-  await stat(program).catch((cause: unknown) => {
-    throw new FsError('EIO', `it runs another version's init, ${manifest.program}; use that nsdir`, { cause });
+  const { bundle, veths = [] } = manifest;
+  const program = bundle ? undefined : programFile(instance.stateDir, manifest.program);
+  await stat(program ?? bundle?.root ?? '/').catch((cause: unknown) => {
+    const lacks = bundle ? `there is no ${bundle.root}` : `it runs another version's init, ${manifest.program}`;
+    throw new FsError('EIO', `${lacks}; ${bundle ? 'put its bundle back' : 'use that nsdir'}`, { cause });
   });
   const outer = nearestRunning(container);
   const directory = machine.cgroupOf(container);
@@ -194,14 +208,20 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
           .join('/'),
         inode: machine.inodeOf(container),
         workDir: place.work,
+        root: bundle?.root ?? '/',
+        output: bundle && stateFiles(instance, container.serial).output,
         command: [
           criu.program,
           ...restoreArguments({
             imagesDir: arrived.images,
             workDir: place.work,
-            mountPoint: manifest.mountPoint === '' ? undefined : manifest.mountPoint,
-            mounts: manifest.mounts,
-            program,
+            mounts: externalMounts({
+              tree: manifest.mountPoint === '' ? undefined : manifest.mountPoint,
+              program,
+              disks: manifest.mounts.map((at, index) => ({ mountPoint: at, source: bundle?.sources[index] ?? at })),
+            }),
+            files: bundle?.files ?? [],
+            veths: veths.map(vethArgument),
             stopped: frozen,
           }),
         ],
@@ -209,6 +229,7 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
       RESTORE_LIMIT_MS,
       () => void kill(machine, leaf, { limitMs: 0 }),
     );
+    await connectVeths(veths);
     if (frozen) {
       await freeze(files, directory);
       // From its stop it goes on only when it is thawed.
@@ -219,6 +240,7 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
     }
     store.commit(
       [
+        ...(bundle ? [{ op: 'bundle', serial: container.serial, bundle: bundle.path, at: begun } as const] : []),
         { op: 'start', serial: container.serial, init, kinds: manifest.kinds, at: begun },
         ...(frozen ? [{ op: 'phase', serial: container.serial, phase: 'frozen', at: begun } as const] : []),
       ],

@@ -6,6 +6,7 @@ import type { Pid } from '../ids.ts';
 import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
 import { hasFound } from './kill-found.ts';
 import type { Machine } from './machine.ts';
+import { wayOf } from './ways.ts';
 
 /** signal(7): real-time signals as the C library counts them. */
 const RTMIN = 34;
@@ -55,7 +56,8 @@ async function targetsOf(machine: Machine, container: Container, signal: number)
     ? [...new Set([...inCgroups, ...(await machine.found.processesBelow(container))])]
     : inCgroups;
   if (signal === constants.signals.SIGKILL) return pids;
-  const inits = new Set([...subtree(container)].map(({ init, found }) => (found ? undefined : init?.pid)));
+  const ours = [...subtree(container)].filter((node) => !node.found && wayOf(node).isInitOurs);
+  const inits = new Set(ours.map(({ init }) => init?.pid));
   return pids.filter((pid) => !inits.has(pid));
 }
 

@@ -2,22 +2,22 @@ import { existsSync, rmSync } from 'node:fs';
 import { createCgroup, isPopulated } from '../cgroup/cgroup.ts';
 import { enableControllers } from '../cgroup/controllers.ts';
 import { kill } from '../cgroup/kill.ts';
-import { ownLeaf } from '../cgroup/paths.ts';
-import { removeCgroup } from '../cgroup/remove.ts';
+import { leavesOf, ownLeaf } from '../cgroup/paths.ts';
+import { removeCgroup, removeUnlessPopulated } from '../cgroup/remove.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import type { FileAccess } from '../files.ts';
 import { stateFiles } from '../instance.ts';
-import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import type { NamespaceKind } from '../namespaces.ts';
+import { OWN_UID } from '../own-user.ts';
 import { now } from '../time.ts';
 import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
+import type { Order } from './way.ts';
+import { wayOf } from './ways.ts';
 
 /** How long what an earlier life of the container left may take to die. */
 const LEFTOVER_WAIT_MS = 2_000;
-
-/** The daemon's own user: root, or the one user there is. */
-const OWN_UID = process.getuid?.() ?? 0;
 
 /** What is known of who asks for a start. */
 export interface Starter {
@@ -43,9 +43,9 @@ export async function start(
   await machine.locks.hold(container, what, async () => {
     if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
     refuseStart(machine, container, request, what);
-    const wanted = kindsFor(container, kinds ?? wantedKinds(container));
-    refuseUnfollowed(machine, wanted, what);
-    await startLocked(machine, container, request, wanted);
+    const order = { outer: nearestRunning(container), kinds, signal: request.signal };
+    wayOf(container).refuse?.(machine, container, order, what);
+    await startLocked(machine, container, request, order);
   });
 }
 
@@ -77,59 +77,15 @@ function refuseStart({ store }: Machine, container: Container, { caller }: Start
   }
 }
 
-function wantedKinds({ kinds, phase }: Container): readonly NamespaceKind[] {
-  const wanted = phase === 'declared' ? (kinds ?? []) : (kinds ?? DEFAULT_KINDS);
-  const both = phase === 'declared' ? [...DEFAULT_KINDS, ...wanted] : wanted;
-  return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => both.includes(kind));
-}
-
-/** Who is not root gets a user namespace, once: what is in it makes the others. */
-function kindsFor(container: Container, kinds: readonly NamespaceKind[]): readonly NamespaceKind[] {
-  if (OWN_UID === 0 || kinds.includes('user')) return kinds;
-  if (chainOf(container).some((around) => around.init && around.kinds?.includes('user'))) return kinds;
-  return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => kind === 'user' || kinds.includes(kind));
-}
-
-/** Processes are followed, and killed, by their cgroup or by their pid namespace. */
-function refuseUnfollowed({ hierarchy }: Machine, kinds: readonly NamespaceKind[], what: string): void {
-  if (hierarchy.layout !== 'none' || kinds.includes('pid')) return;
-  throw new FsError(
-    'ENOTSUP',
-    `Cannot ${what} without a pid namespace: there is no cgroup by which its processes could be followed; ` +
-      'see "own cgroup" in nsdir doctor',
-  );
-}
-
-async function startLocked(
-  machine: Machine,
-  container: Container,
-  { signal, unique }: Starter,
-  kinds: readonly NamespaceKind[],
-): Promise<void> {
-  const { instance, store, events, launcher } = machine;
-  const outer = nearestRunning(container);
-  const { initSocket, output } = stateFiles(instance, container.serial);
+async function startLocked(machine: Machine, container: Container, { unique }: Starter, order: Order): Promise<void> {
+  const { instance, store, events } = machine;
+  const { output } = stateFiles(instance, container.serial);
   const begun = now();
   try {
     // Of a container that had this number before the machine was booted: the state directory outlives the run directory.
     if (container.phase === 'declared' && existsSync(output)) rmSync(output);
-    await prepareCgroups(machine, container, signal);
-    const init = await launcher.start(
-      {
-        serial: container.serial,
-        cgroupDir: machine.hierarchy.layout === 'none' ? '' : ownLeaf(machine.cgroupOf(container)),
-        flags: cloneFlags(kinds),
-        hostname: container.name,
-        parentInit: outer?.init?.pid ?? 0,
-        parentStartTime: outer?.init?.startTime,
-        mountPoint: instance.mountPoint,
-        path: relativePath(container, outer),
-        // What was discovered around it has no view of the tree of its own that it could nest in.
-        inode: chainOf(container).some(({ found }) => found) ? 0 : machine.inodeOf(container),
-        initSocket,
-      },
-      signal,
-    );
+    await prepareCgroups(machine, container, order.signal);
+    const { init, kinds } = await wayOf(container).begin(machine, container, order);
     if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `"${container.name}" was removed meanwhile`);
     store.commit([{ op: 'start', serial: container.serial, init, kinds, at: begun }], unique);
   } catch (error) {
@@ -145,11 +101,6 @@ export function nearestRunning(container: Container): Container | undefined {
     .slice(0, -1)
     .reverse()
     .find(({ init }) => init !== undefined);
-}
-
-function relativePath(container: Container, outer: Container | undefined): string {
-  const names = chainOf(container).map(({ name }) => name);
-  return names.slice(outer ? chainOf(outer).length : 0).join('/');
 }
 
 /** The cgroup directories from the base down to the leaf, each with the controllers handed down where there are any. */
@@ -172,11 +123,12 @@ export async function prepareCgroups(
 
 /** A cgroup that was killed once kills all that is started in it: what an earlier life left goes first. */
 async function clearAway(files: FileAccess, directory: string, signal: AbortSignal | undefined): Promise<void> {
-  const leaf = ownLeaf(directory);
-  if (!(await waitUntil(() => !isPopulated(files, leaf), LEFTOVER_WAIT_MS, signal))) {
-    throw new FsError('EBUSY', `processes of an earlier life are still dying in ${leaf}; try again`);
+  for (const leaf of leavesOf(directory)) {
+    if (!(await waitUntil(() => !isPopulated(files, leaf), LEFTOVER_WAIT_MS, signal))) {
+      throw new FsError('EBUSY', `processes of an earlier life are still dying in ${leaf}; try again`);
+    }
   }
-  await removeCgroup(files, isPopulated(files, directory) ? leaf : directory);
+  await removeUnlessPopulated(files, directory);
 }
 
 function createUnlessThere({ files }: Machine, directory: string): void {
@@ -192,10 +144,11 @@ function createUnlessThere({ files }: Machine, directory: string): void {
 /** Removes what `prepareCgroups` made, also for containers above that do not run. */
 export async function discardCgroups(machine: Machine, container: Container): Promise<void> {
   const { files, log } = machine;
-  const directory = ownLeaf(machine.cgroupOf(container));
   try {
-    await kill(machine, directory);
-    await removeCgroup(files, directory);
+    for (const leaf of leavesOf(machine.cgroupOf(container))) {
+      await kill(machine, leaf);
+      await removeCgroup(files, leaf);
+    }
     for (const made of chainOf(container).reverse()) {
       if (!isLive(made)) removeUnlessUsed(machine, machine.cgroupOf(made));
     }

@@ -33,3 +33,12 @@ export function differingKinds(key: SetKey, other: SetKey): NamespaceKind[] {
   const [its, others] = [partsOf(key), partsOf(other)];
   return NAMESPACE_KINDS.filter((_, index) => its[index] !== others[index]).map(({ kind }) => kind);
 }
+
+/** Whether two sets may have the same namespaces of all kinds but those of the CLONE_NEW* bits `except`. */
+export function agree(key: SetKey, other: SetKey, except: number): boolean {
+  const [its, others] = [partsOf(key), partsOf(other)];
+  return NAMESPACE_KINDS.every(({ flag }, index) => {
+    const [one = '', two = ''] = [its[index], others[index]];
+    return (flag & except) !== 0 || one === two || one.startsWith(PENDING) || two.startsWith(PENDING);
+  });
+}

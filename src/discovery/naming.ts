@@ -58,8 +58,8 @@ export function freeName(name: string | undefined, isTaken: (name: string) => bo
   if (name !== undefined && !isTaken(name)) return name;
   const stem = name === undefined ? 'unnamed' : `${name}-`;
   for (let number = name === undefined ? 1 : 2; number < SUFFIX_LIMIT; number++) {
-    const tried = nameOrNothing(`${stem}${number}`);
-    if (tried !== undefined && !isTaken(tried)) return tried;
+    const tried = `${stem}${number}`;
+    if (!isTaken(tried)) return nameOrNothing(tried);
   }
   return undefined;
 }

@@ -1,11 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileAccess } from '../files.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
-import { PidWatch, readCgroups, readLinks, readProcess, type ProcessReading } from '../proc/scan.ts';
+import { PidWatch } from '../proc/scan.ts';
 import { Rotation } from '../rotation.ts';
-import { isPending, keyOf, type SetKey } from './key.ts';
+import type { SetKey } from './key.ts';
 import { Lineage } from './lineage.ts';
+import { Looker } from './looker.ts';
+import { originOf, type Origin } from './origin.ts';
 import { Sets, type Member, type NsSet } from './sets.ts';
+import { Sightings } from './sightings.ts';
 import type { TraceEvent } from './trace-line.ts';
 
 /** A process is not looked at before it is this old: most do not live that long, and runtimes have stages that do not. */
@@ -23,8 +27,8 @@ export const ROTATED_PER_ROUND = 4;
 /** New pids that wait to be looked at. Beyond it /proc is listed once they are fewer. */
 export const WAITING_PIDS_LIMIT = 16_384;
 
-/** How far up unknown parents are looked at; the line above is the machine's. */
-const ANCESTORS_LIMIT = 64;
+/** How long the first picture waits for events of what happened before it. */
+const EVENTS_PAUSE_MS = 500;
 
 interface Waiting {
   readonly pid: Pid;
@@ -34,21 +38,58 @@ interface Waiting {
 /** Keeps `sets` as /proc has it, by looking at little at a time. The caller says when, and what time it is. */
 export class Observer {
   readonly sets: Sets;
-  readonly #files: FileAccess;
   readonly #watch: PidWatch;
+  readonly #looker: Looker;
   #waiting: Waiting[] = [];
   #young = new Set<Member>();
   readonly #rotation = new Rotation(() => this.sets.members());
   readonly #lineage = new Lineage();
-  /** Every change of namespaces is heard of. */
-  exact = false;
-  /** Our own helpers, of whom nothing is to be seen. */
-  readonly ignored = new Set<Pid>();
+  readonly #sightings = new Sightings(this.#lineage);
+  #askForMark: (() => void) | undefined;
 
   constructor(files: FileAccess, machine: SetKey, root: Serial) {
-    this.#files = files;
     this.#watch = new PidWatch(files);
     this.sets = new Sets(machine, root);
+    this.#looker = new Looker(files, this.sets, {
+      met: (member, nowMs) => {
+        member.dueMs = nowMs + (LOOKS_MS[0] ?? 0);
+        this.#young.add(member);
+      },
+      saw: (process, set, fromSec) => {
+        if (this.isTracing) this.#sightings.add(process, set, fromSec);
+      },
+      missed: (pid) => {
+        this.#lineage.hide(pid);
+      },
+    });
+  }
+
+  /** Our own helpers, of whom nothing is to be seen. */
+  get ignored(): Set<Pid> {
+    return this.#looker.ignored;
+  }
+
+  /** Events are heard of. */
+  get isTracing(): boolean {
+    return this.#askForMark !== undefined;
+  }
+
+  /** Every change of namespaces is heard of. */
+  get exact(): boolean {
+    return this.isTracing && this.#lineage.exact;
+  }
+
+  /** From now on nothing is missed, with `exact` no change either; `askForMark` makes that an event comes. */
+  beginTracing(exact: boolean, askForMark: () => void): void {
+    this.#lineage.exact = exact;
+    this.#askForMark = askForMark;
+    this.#sightings.listen();
+  }
+
+  endTracing(): void {
+    this.#askForMark = undefined;
+    this.#sightings.listen();
+    this.ignored.clear();
   }
 
   /** The first picture: everything there is. */
@@ -58,27 +99,30 @@ export class Observer {
       if (!this.sets.member(pid)) this.look(pid, nowMs);
     });
     this.#young.clear();
+    this.#wantMark();
   }
 
-  /** Something was missed: the next round lists /proc. */
-  distrust(): void {
-    this.#watch.distrust();
+  /** Waits until all is heard that happened before the last look. */
+  async heardAll(): Promise<void> {
+    const until = performance.now() + EVENTS_PAUSE_MS;
+    while (this.isTracing && this.#sightings.size > 0 && performance.now() < until) await sleep(1);
   }
 
   /** Looks at what has become due. Answers whether any task of the machine came or went since the last round. */
   async round(nowMs: number): Promise<boolean> {
     const news = this.#watch.news(nowMs);
     this.#expect(news.candidates, news.all, nowMs);
-    const due = this.#due(nowMs);
+    const due = [...this.#again(READS_PER_ROUND / 2), ...this.#due(nowMs, READS_PER_ROUND / 2)];
     await forEachPaced(due, (pid) => {
       this.look(pid, nowMs);
     });
     await forEachPaced(this.#youngDue(nowMs, READS_PER_ROUND - due.length), (member) => {
-      this.#again(member, nowMs);
+      this.#lookAgain(member, nowMs);
     });
     await forEachPaced(this.#rotation.next(ROTATED_PER_ROUND), (member) => {
-      this.#glance(member, nowMs);
+      this.#looker.glance(member, nowMs);
     });
+    this.#wantMark();
     return news.stirred;
   }
 
@@ -86,22 +130,17 @@ export class Observer {
   hear(event: TraceEvent, nowMs: number): void {
     if (event.kind === 'lost') {
       this.#watch.distrust();
+      this.#sightings.listen();
+      for (const { pid } of this.sets.members()) this.#sightings.again.add(pid);
       return;
     }
-    const pid = event.pid as Pid;
-    const known = this.sets.member(pid);
-    const now = known?.alive ? known.set : undefined;
+    this.#sightings.hear(event);
     if (event.kind === 'born') {
-      if (!now && !this.#lineage.get(pid)) this.look(pid, nowMs);
-      this.#lineage.born(pid, event.child as Pid, event.apart, now ?? this.sets.member(pid)?.set);
-      if (this.exact) this.#await(event.child as Pid, nowMs);
+      if (this.exact && !event.thread) this.#await(event.child as Pid, nowMs);
       return;
     }
-    if (event.kind === 'changed') this.#lineage.changed(pid, event.atSec, now);
-    if (event.kind === 'joined') {
-      const set = this.look(pid, nowMs)?.set;
-      if (set) this.#lineage.joined(pid, set, monotonicSec());
-    }
+    if (event.kind !== 'executed' && event.kind !== 'changed') return;
+    const known = this.sets.member(event.pid as Pid);
     if (known) this.#rejuvenate(known, nowMs);
   }
 
@@ -120,79 +159,20 @@ export class Observer {
     for (const pid of pids) if (!this.sets.member(pid) || news.all) this.look(pid, nowMs);
   }
 
+  /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
+  look(pid: Pid, nowMs: number): Member | undefined {
+    return this.#looker.look(pid, nowMs);
+  }
+
   /** The set's oldest process that lives and is in it by now; `undefined` if there is none any more. */
   liveOldest(set: NsSet, nowMs: number): Member | undefined {
-    for (let member = this.sets.oldest(set); member; member = this.sets.oldest(set)) {
-      const now = this.look(member.pid, nowMs);
-      if (now === member && member.alive && member.set === set) return member;
-      // It is dead, or in another set: it was taken out of this one.
-      if (set.members.has(member)) return member;
-    }
-    return undefined;
-  }
-
-  /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
-  look(pid: Pid, nowMs: number, depth = 0): Member | undefined {
-    const known = this.sets.member(pid);
-    const seen = this.ignored.has(pid) ? undefined : readProcess(this.#files, pid);
-    if (!seen || this.ignored.has(seen.ppid)) {
-      if (known) this.#bury(known);
-      else this.#lineage.gone(pid);
-      return undefined;
-    }
-    const same = known?.startTime === seen.startTime ? known : undefined;
-    // What events told of the pid is about the one who has it now.
-    if (known && !same) this.sets.bury(known);
-    if (seen.zombie) {
-      if (same) this.sets.died(same);
-      return same;
-    }
-    return this.#place(seen, same, nowMs, depth);
-  }
-
-  #place(seen: ProcessReading, same: Member | undefined, nowMs: number, depth: number): Member | undefined {
-    const links = readLinks(this.#files, seen.pid);
-    const key = links && keyOf(links, seen);
-    if (same && (key === undefined || key === same.set.key)) {
-      if (key) this.#lineage.seen(seen.pid, same.set, monotonicSec());
-      return same;
-    }
-    const maker = same ? undefined : this.#maker(seen, nowMs, depth);
-    // Who may not be looked at is where its maker is.
-    const own = key ?? maker?.set.key ?? this.sets.machine.key;
-    const from = same
-      ? { origin: same.set, orphan: false }
-      : { origin: maker && (maker.set.key === own ? maker.origin : maker.set), orphan: isReaper(seen.ppid) };
-    const cgroup = own === this.sets.machine.key ? '' : readCgroups(this.#files, seen.pid);
-    const orphan = maker !== undefined && maker.set.key === own ? maker.orphan : from.orphan;
-    this.#requireAlive(own, nowMs);
-    const member = this.sets.place({ ...seen, cgroup }, own, { ...from, orphan }, nowMs);
-    if (key) this.#lineage.seen(seen.pid, member.set, monotonicSec());
-    if (!same) {
-      member.dueMs = nowMs + (LOOKS_MS[0] ?? 0);
-      this.#young.add(member);
-    }
-    return member;
-  }
-
-  /** Numbers of namespaces are given again at once: a set whose last process is gone must not be taken for the next one. */
-  #requireAlive(key: SetKey, nowMs: number): void {
-    const set = this.sets.get(key);
-    if (set && set !== this.sets.machine && set.members.size > 0) this.liveOldest(set, nowMs);
-  }
-
-  /** The process this one is a child of, looked at if need be. */
-  #maker({ ppid }: ProcessReading, nowMs: number, depth: number): Member | undefined {
-    if (ppid === 0 || depth > ANCESTORS_LIMIT) return undefined;
-    const known = this.sets.member(ppid);
-    if (known && !isPending(known.set.key)) return known;
-    return this.look(ppid, nowMs, depth + 1);
+    return this.#looker.liveOldest(set, nowMs);
   }
 
   #expect(candidates: readonly Pid[], all: readonly Pid[] | undefined, nowMs: number): void {
     if (all) {
       const there = new Set(all);
-      for (const member of this.sets.members()) if (!there.has(member.pid)) this.#bury(member);
+      for (const member of this.sets.members()) if (!there.has(member.pid)) this.sets.bury(member);
     }
     const room = WAITING_PIDS_LIMIT - this.#waiting.length;
     if (candidates.length > room) this.#watch.distrust();
@@ -201,10 +181,18 @@ export class Observer {
     }
   }
 
-  #due(nowMs: number): Pid[] {
+  #due(nowMs: number, limit: number): Pid[] {
     let count = 0;
-    while (count < READS_PER_ROUND && (this.#waiting[count]?.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs) count += 1;
+    while (count < limit && (this.#waiting[count]?.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs) count += 1;
     return this.#waiting.splice(0, count).map(({ pid }) => pid);
+  }
+
+  /** Processes that changed while they were looked at. */
+  #again(limit: number): Pid[] {
+    const { again } = this.#sightings;
+    const pids = [...again].slice(0, limit);
+    for (const pid of pids) again.delete(pid);
+    return pids;
   }
 
   #youngDue(nowMs: number, limit: number): Member[] {
@@ -217,7 +205,7 @@ export class Observer {
     return due;
   }
 
-  #again(member: Member, nowMs: number): void {
+  #lookAgain(member: Member, nowMs: number): void {
     this.look(member.pid, nowMs);
     member.looks += 1;
     const [before, next] = [LOOKS_MS[member.looks - 1], LOOKS_MS[member.looks]];
@@ -225,10 +213,12 @@ export class Observer {
     else member.dueMs += next - before;
   }
 
-  /** The cheapest look: has it other namespaces than before? That it is the same process is asked only then. */
-  #glance(member: Member, nowMs: number): void {
-    const links = readLinks(this.#files, member.pid);
-    if (!links || keyOf(links, member) !== member.set.key) this.look(member.pid, nowMs);
+  #wantMark(): void {
+    if (this.#sightings.size > 0) this.#askForMark?.();
+  }
+
+  #await(pid: Pid, nowMs: number): void {
+    if (this.#waiting.length < WAITING_PIDS_LIMIT) this.#waiting.push({ pid, dueMs: nowMs + YOUNG_MS });
   }
 
   /** Age at which a set is shown: those it came of must have been looked at, where all of them are known. */
@@ -236,31 +226,17 @@ export class Observer {
     return this.exact ? 2 * YOUNG_MS : YOUNG_MS;
   }
 
-  #await(pid: Pid, nowMs: number): void {
-    if (this.#waiting.length < WAITING_PIDS_LIMIT) this.#waiting.push({ pid, dueMs: nowMs + YOUNG_MS });
+  /** Which set this one was made in, by events. */
+  originOf(set: NsSet): Origin {
+    return originOf(set, () => this.sets.all());
   }
 
-  /** Which set the one was made in that this process is in: by events, else as it was found. */
-  originOf(member: Member): { readonly set: NsSet | undefined; readonly isTold: boolean } {
-    const told = this.#lineage.origin(member.set);
-    // Without every event, what is to be seen of a maker that lives is better than what was heard.
-    if (told && (this.exact || member.orphan)) return { set: told, isTold: true };
-    return { set: member.origin, isTold: false };
+  /** Whether events that are still to come, or looks, may tell more of where the set came from; looks at once. */
+  isBehind(set: NsSet, { unknown }: Origin, nowMs: number): boolean {
+    if (!this.isTracing) return false;
+    for (const pid of unknown.slice(0, READS_PER_ROUND)) this.look(pid, nowMs);
+    const isBehind = unknown.length > 0 || set.stage === undefined;
+    if (isBehind) this.#wantMark();
+    return isBehind;
   }
-
-  #bury(member: Member): void {
-    this.#lineage.gone(member.pid);
-    this.#young.delete(member);
-    this.sets.bury(member);
-  }
-}
-
-/** Orphans become children of the machine's init; or of a reaper of their own, which cannot be told (prctl(2)). */
-function isReaper(ppid: Pid): boolean {
-  return ppid === 1;
-}
-
-/** CLOCK_MONOTONIC, as events have it. */
-function monotonicSec(): number {
-  return Number(process.hrtime.bigint()) / 1e9;
 }

@@ -1,6 +1,6 @@
 import type { Pid, Serial } from '../ids.ts';
 import { isPending, type SetKey } from './key.ts';
-import type { Stage } from './lineage.ts';
+import type { Stage } from './stage.ts';
 
 /** A process as it was last seen. */
 export interface Member {
@@ -33,7 +33,7 @@ export interface NsSet {
   serial: Serial | undefined;
   /** What made it, or made what made it. Followed where `serial` is absent. */
   parent: NsSet | undefined;
-  /** Where it stands in what events told. */
+  /** What events told of how it was made. */
   stage: Stage | undefined;
 }
 
@@ -68,6 +68,10 @@ export class Sets {
   /** Every process that was seen and not buried, in the order in which they were. */
   members(): IterableIterator<Member> {
     return this.#byPid.values();
+  }
+
+  all(): IterableIterator<NsSet> {
+    return this.#byKey.values();
   }
 
   get size(): number {
@@ -193,6 +197,11 @@ export class Sets {
     if (this.#byKey.get(set.key) === set) this.#byKey.delete(set.key);
     if (set.serial !== undefined) this.emptied.add(set);
   }
+}
+
+/** Whether it is shown, or may still be. */
+export function isThere({ serial, members }: NsSet): boolean {
+  return serial !== undefined || members.size > 0;
 }
 
 function isOlder(one: Member, other: Member): boolean {

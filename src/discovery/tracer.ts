@@ -1,9 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { parseTraceLine, type TraceEvent } from './trace-line.ts';
-
-/** Every CLONE_NEW* bit (linux/sched.h). */
-const NEW_NAMESPACE = '0x7e020080';
+import type { TraceEvent } from './trace-line.ts';
+import { TraceText } from './trace-text.ts';
 
 /** Kilobytes for each cpu; what does not fit is lost, and told so. */
 const BUFFER_KIB = 512;
@@ -11,7 +8,9 @@ const BUFFER_KIB = 512;
 /**
  * Reads an instance of the tracer of its own until standard input ends, that is, until the daemon does, and removes it.
  * In a mount namespace of its own, so that tracefs may be mounted where the machine has none to be seen.
- * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call.
+ * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call. Every line of standard input
+ * becomes an event, and another one that says that the first is in its place. Not heard: sched_process_exec, since a line of it
+ * has the path of the program, of which anybody could make lines that look like other events.
  */
 const SCRIPT = `
 set -e
@@ -22,16 +21,22 @@ at=$top/instances/$1.$$
 mkdir "$at"
 echo mono >"$at/trace_clock"
 echo ${BUFFER_KIB} >"$at/buffer_size_kb"
-echo 'clone_flags & ${NEW_NAMESPACE}' >"$at/events/task/task_newtask/filter"
-events='task/task_newtask sched/sched_process_fork sched/sched_process_exec'
-if [ "$2" = exact ]; then events="$events syscalls/sys_exit_unshare syscalls/sys_exit_setns"; fi
+events='task/task_newtask task/task_rename sched/sched_process_exit'
+if [ "$2" = exact ]; then for call in unshare setns; do
+  events="$events syscalls/sys_enter_$call syscalls/sys_exit_$call"
+done; fi
 for event in $events; do echo 1 >"$at/events/$event/enable"; done
 echo 1 >"$at/tracing_on"
+exec 4>"$at/trace_marker"
 echo ready
 cat "$at/trace_pipe" &
 pipe=$!
 exec >/dev/null 2>&1
-read -r _ || :
+while read -r mark; do
+  echo "$mark" >&4
+  echo "$mark" >&4
+done
+exec 4>&-
 kill "$pipe" || :
 wait "$pipe" || :
 rmdir "$at"
@@ -41,8 +46,8 @@ export interface TracerOptions {
   /** A word: the name of the tracer's instance. */
   readonly name: string;
   readonly exact: boolean;
-  /** From now on nothing is missed. */
-  readonly onReady: () => void;
+  /** From now on nothing is missed; `askForMark` makes that an event comes. */
+  readonly onReady: (askForMark: () => void) => void;
   readonly onEvent: (event: TraceEvent) => void;
   /** No more events come; `reason` is what it said. */
   readonly onEnd: (reason: string) => void;
@@ -64,13 +69,23 @@ export function startTracer({ name, exact, onReady, onEvent, onEnd }: TracerOpti
   child.stderr?.on('data', (data: Buffer) => {
     reason = (reason + data.toString()).slice(-500);
   });
-  if (child.stdout) {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line === 'ready') onReady();
-      const event = parseTraceLine(line);
-      if (event) onEvent(event);
-    });
-  }
+  const { stdin, stdout } = child;
+  const text = new TraceText();
+  let isReady = false;
+  // A name may be of any bytes.
+  stdout?.setEncoding('latin1');
+  stdin?.on('error', () => undefined);
+  stdout?.on('data', (data: string) => {
+    let news = data;
+    if (!isReady) {
+      const end = data.indexOf('ready\n');
+      if (end < 0) return;
+      isReady = true;
+      news = data.slice(end + 'ready\n'.length);
+      onReady(() => stdin?.write('mark\n'));
+    }
+    for (const event of text.push(news)) onEvent(event);
+  });
   child.on('close', () => {
     onEnd(reason.trim());
   });

@@ -4,7 +4,8 @@
  * Parent of all inits. Takes from its one daemon
  *
  *   start ID SERIAL CGROUP FLAGS HOSTNAME PARENT PARENT_START MOUNT_POINT PATH INODE INIT_SOCKET
- *   restore ID …         see restores.c
+ *   restore ID …         see makers.c
+ *   bundle ID …          see makers.c
  *   cancel ID            a start that takes too long: it is killed, and will be `failed`
  *   ack SERIAL PID       the exit of that init is written down
  *   quit                 exit, if no init lives
@@ -20,7 +21,7 @@
  */
 #include "launcher.h"
 #include "link.h"
-#include "restore.h"
+#include "makers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +51,7 @@ static _Noreturn void leave(void)
 static bool reap_one(void)
 {
 	siginfo_t dead = { 0 };
-	struct restored restored;
+	struct made made;
 	int status;
 
 	if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) || !dead.si_pid)
@@ -59,14 +60,14 @@ static bool reap_one(void)
 	waitpid(dead.si_pid, &status, 0);
 	starts_note_reaped(dead.si_pid);
 	init_ended(dead.si_pid, status);
-	if (restore_reaped(dead.si_pid, status, &restored))
-		init_began(restored.id, restored.serial, restored.init, restored.start_time, restored.link == link_number());
+	if (maker_reaped(dead.si_pid, status, &made))
+		init_began(made.id, made.serial, made.init, made.start_time, made.link == link_number());
 	return true;
 }
 
 bool has_room(void)
 {
-	return inits_have_room(starts_count() + restoring_count());
+	return inits_have_room(starts_count() + makers_count());
 }
 
 static bool handle_start(char **words)
@@ -108,7 +109,7 @@ static bool handle_ack(char **words)
 
 static bool handle_quit(char **words)
 {
-	int count = inits_count() + starts_count() + restoring_count();
+	int count = inits_count() + starts_count() + makers_count();
 
 	(void)words;
 	if (count == 0)
@@ -123,7 +124,8 @@ static const struct {
 	bool (*handle)(char **words);
 } REQUESTS[] = {
 	{ "start", 12, handle_start },
-	{ "restore", 11, handle_restore },
+	{ "restore", 13, handle_restore },
+	{ "bundle", 9, handle_bundle },
 	{ "cancel", 2, handle_cancel },
 	{ "ack", 3, handle_ack },
 	{ "quit", 1, handle_quit },

@@ -17,8 +17,8 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* Number of the protocol between daemon and launcher; both sides must have the same. */
-#define PROTOCOL "1"
+/* Number of the protocol between daemon and launcher: 2 has `restore` as it is now, and `bundle`. A daemon knows older ones. */
+#define PROTOCOL "2"
 
 /* Longest payload of a frame, in bytes. */
 #define FRAME_MAX (256 * 1024)
@@ -69,6 +69,8 @@ void close_all_but(const int *kept, int count);
 void fill_signals(sigset_t *set);
 /* execvp(3), with sh for a script without #! in every C library. Returns with errno if it fails. */
 void execute_command(char **argv);
+/* The program and its arguments in `lines`, a word a line, with nothing but a PATH. Returns with errno if it fails. */
+void execute_lines(const char *lines);
 void reset_signals(void);
 void limit_open_files(void);
 void remember_title(int argc, char **argv);

@@ -20,6 +20,9 @@
 /* Fields of /proc/PID/stat between the command's name and the start time (proc_pid_stat(5), fields 3 to 21). */
 #define FIELDS_BEFORE_START 20
 
+/* Words of a command line given as lines. */
+#define ARGUMENTS_MAX 512
+
 static char *title;
 static size_t title_size;
 
@@ -153,6 +156,17 @@ static void execute_script(char **argv)
 		execv("/bin/sh", with_shell);
 	}
 	errno = ENOEXEC;
+}
+
+void execute_lines(const char *lines)
+{
+	static char *argv[ARGUMENTS_MAX + 1];
+	char *words = strdup(lines), *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL }, *next;
+	int count = 0;
+
+	while (count < ARGUMENTS_MAX && (next = strsep(&words, "\n")))
+		argv[count++] = next;
+	execve(argv[0], argv, environment);
 }
 
 void execute_command(char **argv)

@@ -19,8 +19,11 @@
 #define PROGRAM PLACE "/nsdir-init"
 #define TITLE "nsdir-init "
 
-/* The descriptor the program is started with, and the first that is free for others. */
-enum { COMMANDS = 3, FIRST_FREE = 4 };
+/*
+ * The descriptor the program is started with, and the first that is free for others; a launcher of protocol 1, which may
+ * have outlived an upgrade, has an init of its own version start this program, and hears there that it is ready.
+ */
+enum { COMMANDS = 3, CHANNEL = 4, FIRST_FREE = 5 };
 
 static bool placed;
 
@@ -85,6 +88,10 @@ bool is_program(int argc, char **argv)
 
 _Noreturn void program_main(void)
 {
+	struct report ready = { .error = REPORT_READY };
+
 	fcntl(COMMANDS, F_SETFD, FD_CLOEXEC);
+	send(CHANNEL, &ready, sizeof(ready), MSG_NOSIGNAL);
+	close(CHANNEL);
 	serve_commands(COMMANDS);
 }

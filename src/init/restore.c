@@ -1,5 +1,5 @@
 /* From a clone of the launcher to criu: it runs in the container's cgroup, in a mount namespace of its own. */
-#include "restore.h"
+#include "makers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,15 +17,15 @@
 #define SYS_pidfd_open 434
 #endif
 
-/* Words of criu's command line. */
-#define ARGUMENTS_MAX 512
 /* Private, so that neither criu's files nor its mounts are seen by others, nor outlive it. */
 #define PRIVATE "/run"
 /* What `--root` and `--external mnt[tree]` of the command line name (src/checkpoint/arguments.ts). */
 #define NEW_ROOT PRIVATE "/root"
 #define TREE PRIVATE "/tree"
+/* What `--inherit-fd` names. */
+#define OUTPUT_FD 3
 
-static const char *join(const char *cgroup)
+const char *join_by_path(const char *cgroup)
 {
 	int directory = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int procs = openat(directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
@@ -51,8 +51,8 @@ static const char *private_mounts(const struct restore_spec *spec)
 		return "mount " PRIVATE;
 	if (spec->place.parent && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return "mount /proc";
-	if (mkdir(NEW_ROOT, 0700) || mount("/", NEW_ROOT, NULL, MS_BIND, NULL))
-		return "bind /";
+	if (mkdir(NEW_ROOT, 0700) || mount(spec->root, NEW_ROOT, NULL, MS_BIND, NULL))
+		return "bind its root";
 	if (mkdir(TREE, 0700) || mount(".", TREE, NULL, MS_BIND, NULL) || chdir("/"))
 		return "bind its directory";
 	return NULL;
@@ -65,28 +65,28 @@ static const char *open_output(const struct restore_spec *spec)
 
 	snprintf(path, sizeof(path), "%s/criu.out", spec->work);
 	close_all_but(NULL, 0);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 ? "open its output" : NULL;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
+		return "open its output";
+	close(fd);
+	/* The lowest that is free, and criu inherits it. */
+	if (*spec->output && open(spec->output, O_WRONLY | O_CREAT | O_APPEND, 0600) != OUTPUT_FD)
+		return "open the container's output";
+	return NULL;
 }
 
 static _Noreturn void become_criu(const struct restore_spec *spec)
 {
-	static char *argv[ARGUMENTS_MAX + 1];
-	char *words = strdup(spec->arguments), *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL }, *next;
 	const char *failed;
-	int count = 0;
 
-	if ((failed = open_output(spec)) || (failed = join(spec->place.cgroup)) || (failed = private_mounts(spec))) {
-		dprintf(2, "Error (nsdir): Cannot %s: %s\n", failed, strerror(errno));
-		_exit(1);
+	if (!(failed = open_output(spec)) && !(failed = join_by_path(spec->place.cgroup)) && !(failed = private_mounts(spec))) {
+		setsid();
+		umask(0022);
+		reset_signals();
+		execute_lines(spec->arguments);
+		failed = "run criu";
 	}
-	while (count < ARGUMENTS_MAX && (next = strsep(&words, "\n")))
-		argv[count++] = next;
-	setsid();
-	umask(0022);
-	reset_signals();
-	execve(argv[0], argv, environment);
-	dprintf(2, "Error (nsdir): Cannot run %s: %s\n", argv[0], strerror(errno));
+	dprintf(2, "Error (nsdir): Cannot %s: %s\n", failed, strerror(errno));
 	_exit(1);
 }
 

@@ -2,15 +2,17 @@ import type { FileAccess } from '../files.ts';
 import { PID_MAX, type Pid, pid } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { forEachPaced } from '../pace.ts';
-import { isKernelThread, namespacesOf, readStat } from './process.ts';
+import { isKernelThread, namespaceInode, namespacesOf, readStat } from './process.ts';
 
-/** How many processes share each namespace. */
+/** Which processes share each namespace. */
 export interface Census {
-  /** Processes in the namespace of this kind and inode number; 0 for one nobody lives in. */
-  count(kind: NamespaceKind, inode: number): number;
+  /** Processes in the namespace of this kind and inode number, in order; none for one nobody lives in. */
+  tasks(kind: NamespaceKind, inode: number): readonly Pid[];
+  /** Inode number of the pid namespace that it is in itself. */
+  pidNamespaceOf(process: Pid): number | undefined;
 }
 
-/** A pass costs some 60 µs a process; what is beyond the limit is not counted. */
+/** A pass costs some 60 µs a process; what is beyond the limit is left out. */
 export const CENSUS_PROCESSES_LIMIT = 50_000;
 
 /** An answer is served again for this long, and for ten times as long as it took: at most a tenth of the time is spent. */
@@ -44,11 +46,26 @@ export function createCensusTaker(files: FileAccess): () => Promise<Census> {
 }
 
 async function takeCensus(files: FileAccess): Promise<Census> {
-  const counts = new Map<string, number>();
+  const tasks = new Map<string, Pid[]>();
+  const pidNamespaces = new Map<Pid, number>();
   await forEachPaced(allPids(files).slice(0, CENSUS_PROCESSES_LIMIT), (process) => {
-    for (const key of namespaceKeys(files, process)) counts.set(key, (counts.get(key) ?? 0) + 1);
+    const inodes = inodesOf(files, process);
+    // Its children's may be another one.
+    const own = inodes.pid === undefined ? undefined : namespaceInode(files, process, 'pid');
+    if (own !== undefined) pidNamespaces.set(process, own);
+    for (const { kind } of NAMESPACE_KINDS) {
+      const inode = inodes[kind];
+      if (inode === undefined) continue;
+      const key = namespaceKey(kind, inode);
+      const known = tasks.get(key);
+      if (known) known.push(process);
+      else tasks.set(key, [process]);
+    }
   });
-  return { count: (kind, inode) => counts.get(namespaceKey(kind, inode)) ?? 0 };
+  return {
+    tasks: (kind, inode) => tasks.get(namespaceKey(kind, inode)) ?? [],
+    pidNamespaceOf: (process) => pidNamespaces.get(process),
+  };
 }
 
 /** Every process of the daemon's pid namespace, kernel threads included. */
@@ -58,14 +75,9 @@ export function allPids(files: FileAccess): Pid[] {
 }
 
 /** The stat line is read first: a kernel thread is then not looked at any further. */
-function namespaceKeys(files: FileAccess, process: Pid): string[] {
+function inodesOf(files: FileAccess, process: Pid): Partial<Record<NamespaceKind, number>> {
   const stat = readStat(files, process);
-  if (stat === undefined || isKernelThread(stat)) return [];
-  const inodes = namespacesOf(files, process);
-  return NAMESPACE_KINDS.flatMap(({ kind }) => {
-    const inode = inodes[kind];
-    return inode === undefined ? [] : [namespaceKey(kind, inode)];
-  });
+  return stat === undefined || isKernelThread(stat) ? {} : namespacesOf(files, process);
 }
 
 /** Inode numbers are unique among namespaces that live, but reused across kinds. */

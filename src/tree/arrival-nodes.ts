@@ -109,6 +109,7 @@ export class ArrivalNodes {
       const replaced = haunting.named(to.parent, to.name);
       if (replaced) haunting.remove(replaced);
       ghost.name = to.name;
+      await this.#arrivals.keepState(haunting);
     } else {
       await haunting.gathering?.rename(from.name, to.name);
       for (const [number, name] of haunting.fileNames) {
@@ -144,6 +145,7 @@ export class ArrivalNodes {
     const ghost = haunting.ghost(id);
     ghost.size = Math.max(ghost.size, offset + data.length);
     if (offset === 0) ghost.text = Buffer.from(data.subarray(0, STATE_BYTES)).toString('utf8');
+    if (ghost.name === state.name) await this.#arrivals.keepState(haunting);
     // A command: the shell that gives it does not look at what close says.
     if (ghost.name === state.name && this.#isCommand(request, haunting)) {
       await this.#arrivals.restoreIfComplete(request, haunting, true);

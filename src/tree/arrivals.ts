@@ -92,8 +92,15 @@ export class Arrivals {
     }
     if (haunting.gathering) throw new FsError('EEXIST', '.checkpoint is there already');
     haunting.gathering = new Gathering(this.#machine, container);
+    await this.keepState(haunting);
     this.#note(container, 'arriving');
     return haunting;
+  }
+
+  /** `.state` was written, or was there first: it counts when the rest has arrived, also for the next daemon. */
+  async keepState(haunting: Haunting): Promise<void> {
+    const ghost = haunting.named(directoryId(haunting.container.serial), state.name);
+    if (ghost) await haunting.gathering?.setState(ghost.text);
   }
 
   /** rmdir `.checkpoint`: what arrived is gone. */
@@ -162,8 +169,7 @@ export class Arrivals {
     if (!gathering || haunting.restored || container.phase !== 'declared') return;
     try {
       const manifest = await gathering.complete();
-      const text = haunting.named(directoryId(container.serial), state.name)?.text ?? '';
-      const [word = '', ...options] = text.trim().split(/\s+/);
+      const [word = '', ...options] = gathering.state.trim().split(/\s+/);
       if (!manifest) {
         if (asked) throw new FsError('EBUSY', `Cannot restore: ${await gathering.whatLacks()}`);
         return;

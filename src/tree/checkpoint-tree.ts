@@ -7,6 +7,7 @@ import { ArrivalNodes, isArriving, isControlName, isLinkName } from './arrival-n
 import { Arrivals } from './arrivals.ts';
 import { fleetingEntry } from './checkpoint-attr.ts';
 import { indexOf, isImages, slotOf } from './checkpoint-id.ts';
+import { bundle } from './control/bundle.ts';
 import { checkpoint } from './control/checkpoint.ts';
 import {
   NOW,
@@ -136,6 +137,10 @@ export class CheckpointTree implements Filesystem {
   async symlink(request: Request, parent: NodeId, name: string, target: string): Promise<Entry> {
     if (isImages(parent)) return this.#makeWithin(request, parent, name, S_IFLNK | 0o777, target);
     const container = this.#directory(parent);
+    // An archive of a container that did not run has it, and no images.
+    if (container && name === bundle.name && !this.#arrivals.seenBy(request, container)?.gathering) {
+      return await this.#inner.symlink(request, parent, name, target);
+    }
     const isLink = container?.phase === 'declared' && isLinkName(container, name);
     const haunting = await this.#joined(request, container, name, isLink);
     if (!haunting) return await this.#inner.symlink(request, parent, name, target);

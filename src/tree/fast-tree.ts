@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { hide } from '../container/registry.ts';
 import { FsError } from '../errno.ts';
 import type { Pid, Serial } from '../ids.ts';
+import { bundle, isRemovable } from './control/bundle.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
 import { isAsking, ns } from './control/ns.ts';
 import { proxy } from './control/proxy.ts';
@@ -20,6 +21,7 @@ import {
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { isProxyId } from './proxy-id.ts';
+import { isWaitingId, isWaitingName } from './waiting-bundles.ts';
 import { controlAttr, directoryAttr, type Node, type View } from './view.ts';
 
 /** What the serving thread has besides its replica of the registry. */
@@ -84,10 +86,13 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   };
 
   return {
-    lookup: (request, parent, name) => (isProxy(parent) ? lookupEntered(request, name) : view.lookup(parent, name)),
-    getattr: (_request, id) => (isProxyId(id) ? DEFER : getattr(id)),
+    lookup: (request, parent, name) => {
+      if (isProxy(parent)) return lookupEntered(request, name);
+      return isWaitingName(name) && !isChild(parent, name) ? DEFER : view.lookup(parent, name);
+    },
+    getattr: (_request, id) => (isOfMainThread(id) ? DEFER : getattr(id)),
     readlink: (request, id) => {
-      if (isProxyId(id)) return DEFER;
+      if (isOfMainThread(id)) return DEFER;
       const { container, control } = view.node(id);
       if (!control || !view.resolves(container, control)) return DEFER;
       return (
@@ -98,8 +103,9 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       if (isProxy(parent)) return DEFER;
       const directory = view.directory(parent);
       const control = view.control(directory, name);
-      if (!control || !isHideable(control) || (directory.within && isAsking(directory.container))) return DEFER;
-      hideEntry(directory.container, control);
+      const { container, within } = directory;
+      if (!control || !isHideable(container, control) || (within && isAsking(container))) return DEFER;
+      hideEntry(container, control);
       return undefined;
     },
     rmdir: (_request, parent, name) => {
@@ -132,6 +138,10 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     readdir: (_request, id, cookie) => (isProxy(id) ? DEFER : view.readdir(id, cookie)),
     statfs: () => view.statfs(),
   };
+
+  function isChild(parent: NodeId, name: string): boolean {
+    return view.registry.get(serialOf(parent))?.children.has(name) === true;
+  }
 
   /** Most who are linked have not entered yet, which the registry knows. */
   function lookupEntered({ caller }: Request, name: string): typeof DEFER {
@@ -195,6 +205,11 @@ function encoder(): (text: string) => Uint8Array {
 }
 
 /** An entry whose unlinking means no more than that it is not listed for a while. */
-export function isHideable(control: ControlEntry): boolean {
-  return control.report === undefined;
+export function isHideable(container: Node['container'], control: ControlEntry): boolean {
+  return control.report === undefined && !(control === bundle && isRemovable(container));
+}
+
+/** Names that the registry alone does not know. */
+function isOfMainThread(id: NodeId): boolean {
+  return isProxyId(id) || isWaitingId(id);
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import type { Container } from '../container/container.ts';
 import { remove } from '../container/destroy.ts';
 import type { Machine } from '../container/machine.ts';
+import { linkBundle } from '../container/link-bundle.ts';
 import { make } from '../container/make.ts';
 import { recordRefusal, TOLD_BY_ERRNO } from '../container/refusal.ts';
 import { hide } from '../container/registry.ts';
@@ -9,6 +10,7 @@ import { rename } from '../container/rename.ts';
 import { FsError, type Errno } from '../errno.ts';
 import { now } from '../time.ts';
 import { ControlFiles, silentAttr, type ControlNode } from './control-files.ts';
+import { bundle, isRemovable } from './control/bundle.ts';
 import { isAsking, ns } from './control/ns.ts';
 import { proxy } from './control/proxy.ts';
 import { entryNamed } from './control/table.ts';
@@ -31,6 +33,7 @@ import { entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
 import { beginWishes, endWishes, wish } from './ns-wishes.ts';
 import { ProxyDirectory } from './proxy-directory.ts';
 import { isProxyId } from './proxy-id.ts';
+import { isWaitingId, isWaitingName, WaitingBundles } from './waiting-bundles.ts';
 import { checkLength, controlAttr, directoryAttr, View } from './view.ts';
 
 /** RENAME_EXCHANGE (rename(2)). */
@@ -42,6 +45,7 @@ export class Tree implements Filesystem {
   readonly #view: View;
   readonly #files: ControlFiles;
   readonly #proxy: ProxyDirectory;
+  readonly #waiting = new WaitingBundles();
   readonly #listener: TreeListener;
 
   /** Handles given are `firstHandle`, `firstHandle + 2`, …, never one that a former daemon gave. */
@@ -59,11 +63,13 @@ export class Tree implements Filesystem {
   lookup(request: Request, parent: NodeId, name: string): Answer<Entry> {
     const { container, within } = this.#view.directory(parent);
     checkLength(name);
-    return within === proxy ? this.#proxy.lookup(request, container, name) : this.#view.lookup(parent, name);
+    if (within === proxy) return this.#proxy.lookup(request, container, name);
+    return (within ? undefined : this.#waiting.lookup(container, name)) ?? this.#view.lookup(parent, name);
   }
 
   async getattr(request: Request, id: NodeId): Promise<Attr> {
     if (isProxyId(id)) return this.#proxy.attr(id);
+    if (isWaitingId(id)) return this.#waiting.attr(id);
     if (!this.#machine.store.registry.get(serialOf(id))) return this.#view.removedAttr(id);
     const { container, control } = this.#view.node(id);
     return control ? await this.#files.attr(request, { container, control }) : directoryAttr(container);
@@ -71,6 +77,7 @@ export class Tree implements Filesystem {
 
   setattr(request: Request, id: NodeId, changes: AttrChanges): Attr {
     if (isProxyId(id)) return this.#proxy.attr(id);
+    if (isWaitingId(id)) return this.#waiting.attr(id);
     const { container, control } = this.#view.node(id);
     // Archivers set owner, mode and times of all they write, and take a refusal for a failure: accepted, without effect.
     if (control) return silentAttr({ container, control });
@@ -90,6 +97,7 @@ export class Tree implements Filesystem {
 
   readlink(request: Request, id: NodeId): string {
     if (isProxyId(id)) return this.#proxy.target(id);
+    if (isWaitingId(id)) return this.#waiting.text(id);
     return this.#files.target(request, this.#control(id));
   }
 
@@ -114,9 +122,13 @@ export class Tree implements Filesystem {
 
   symlink(request: Request, parent: NodeId, name: string, target: string): Answer<Entry> {
     const { container, within } = this.#view.directory(parent);
-    if (within !== proxy) return this.#refuseOther(parent, name);
     checkLength(name);
-    return this.#proxy.symlink(request, container, name, target);
+    if (within === proxy) return this.#proxy.symlink(request, container, name, target);
+    if (!within && name === bundle.name) return this.#makeBundle(request, container, target);
+    const isFree = !within && !container.children.has(name);
+    return isFree && isWaitingName(name)
+      ? this.#waiting.make(request, container, name, target)
+      : this.#refuseOther(parent, name);
   }
 
   link(request: Request, id: NodeId, parent: NodeId, name: string): Answer<Entry> {
@@ -133,11 +145,13 @@ export class Tree implements Filesystem {
     if (within === proxy) return this.#proxy.unlink(request, container, name);
     const control = entryNamed(name, within);
     if (!within && container.children.has(name)) throw new FsError('EISDIR', `${name} is a container; use rmdir`);
+    if (!within && this.#waiting.take(container, name) !== undefined) return undefined;
     if (!control || !this.#view.resolves(container, control)) {
       if (control && request.resent) return undefined;
       throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     }
-    if (within && isAsking(container)) wish(this.#machine, container, request, name, false);
+    if (control === bundle && isRemovable(container)) this.#linkBundle(request, container, undefined);
+    else if (within && isAsking(container)) wish(this.#machine, container, request, name, false);
     else if (!control.report) hide(container, 1 << control.entry, Date.now());
     else this.#machine.store.commit([{ op: 'clear', serial: container.serial, what: control.report }], request.unique);
     return undefined;
@@ -172,6 +186,13 @@ export class Tree implements Filesystem {
     ) {
       await this.#proxy.rename(request, source.container, from.name, to.name, flags);
       return;
+    }
+    if (!source.within && !target.within && source.container === target.container && to.name === bundle.name) {
+      const text = this.#waiting.take(source.container, from.name);
+      if (text !== undefined) {
+        this.#linkBundle(request, source.container, text);
+        return;
+      }
     }
     const moved = source.within ? undefined : source.container.children.get(from.name);
     if (!moved && !this.#view.control(source, from.name)) {
@@ -254,6 +275,24 @@ export class Tree implements Filesystem {
       throw new FsError('EEXIST', `${JSON.stringify(name)} is there already`);
     }
     throw new FsError('EPERM', 'only containers (mkdir) and control entries live here');
+  }
+
+  #makeBundle(request: Request, container: Container, text: string): Entry {
+    if (this.#view.resolves(container, bundle) && !request.resent) {
+      throw new FsError('EEXIST', '.bundle is there already; ln -sfn replaces it');
+    }
+    this.#linkBundle(request, container, text);
+    return { attr: controlAttr(container, bundle, Buffer.byteLength(text)), cacheable: false, fleeting: true };
+  }
+
+  #linkBundle(request: Request, container: Container, text: string | undefined): void {
+    if (this.#wasDone(request)) return;
+    try {
+      linkBundle(this.#machine, container, request, text);
+    } catch (error) {
+      recordRefusal(this.#machine, container, error);
+      throw error;
+    }
   }
 
   #makeNs(request: Request, container: Container): Entry {

@@ -59,3 +59,16 @@ it('leaves a container restored, or not there, if it died in the restore, and th
   }
   expect(await tree.ok(`md5sum ${disk.at('web.tar')}`)).toBe(sum);
 });
+
+it('restores one inside, whose archive had arrived before it died, when the one around it has', async () => {
+  const outer = await counting(tree, 'web', disk.at('outer'));
+  await tree.ok('mkdir web/job');
+  const inner = await counting(tree, 'web/job', disk.at('inner'));
+  const saved = disk.at('saved');
+  await tree.ok(`cp -a web ${saved} && rm -rf web && mkdir -p web/job`);
+  await tree.ok(`cp -a ${saved}/job/.checkpoint ${saved}/job/.state web/job/`);
+  await tree.killDaemon();
+  await tree.ok(`cp -a ${saved}/.checkpoint ${saved}/.state web/`);
+  expect(await tree.ok('cat web/.state web/job/.state')).toBe('running\nrunning');
+  for (const counter of [outer, inner]) await counter.beyond(counter.last() + 1);
+});

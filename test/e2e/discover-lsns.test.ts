@@ -1,6 +1,6 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { detached } from '../support/containers.ts';
+import { detached, okInside } from '../support/containers.ts';
 import { discovering, shown, unshared } from '../support/found.ts';
 import { eventually } from '../support/mounted.ts';
 
@@ -38,14 +38,38 @@ it('says who shares what as lsns does: every namespace that has a process is in 
   expect([...kinds].sort()).toEqual(['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']);
 });
 
-it('counts who shares a namespace as lsns does', async () => {
+it('names who shares a namespace as lsns does, to each reader as he knows them', async () => {
   await using tree = await discovering();
+  await detached(tree, 'web', ['sh', '-c', 'sleep 1001 & sleep 1002 & exec sleep 1000']);
   await using maker = await unshared(['--uts'], 'sleep 1001 & sleep 1002 & exec sleep 1000');
+  for (const at of ['web', await shown(tree, maker.pid)]) {
+    await eventually(async () => {
+      const [, inode = '', , count = '', , ...pids] = (await tree.ok(`grep ^uts ${at}/.nsproxy`)).split(' ');
+      const listed = (await tree.ok(`lsns --noheadings --output PID ${inode}`)).split('\n').map((line) => line.trim());
+      return pids.join() === listed.join() && Number(count) === pids.length;
+    }, `the same processes are in ${at}`);
+  }
+  const own = await okInside(tree, 'web', `grep ^pid ${tree.dir}/.nsproxy | cut -d ' ' -f 6-; cat ${tree.dir}/.procs`);
+  const [named = '', ...pids] = own.split('\n');
+  expect(named.split(' ').slice(0, 4)).toEqual(pids.slice(0, 4));
+  expect(named).toMatch(/^1 /);
+});
+
+it('names so many, and counts the others', async () => {
+  await using tree = await discovering();
+  const many = 'for each in $(seq 79); do sleep 1000 & done; exec sleep 1000';
+  await using maker = await unshared(['--uts'], many);
   const at = await shown(tree, maker.pid);
-  const [, inode, , count] = (await tree.ok(`grep ^uts ${at}/.nsproxy`)).split(' ');
-  const listed = await tree.ok(`lsns --noheadings --output NS,NPROCS --task ${maker.pid}`);
-  expect(listed.split('\n').map((line) => line.trim().replace(/\s+/, ' '))).toContain(`${inode} ${count}`);
-  expect(readdirSync(`/proc/${maker.pid}/ns`)).toContain('uts');
+  await eventually(
+    async () => / 80 \d+( \d+){64} … and 16 more$/.test(await tree.ok(`grep ^uts ${at}/.nsproxy`)),
+    'it names 64 of 80',
+  );
+  const [size, bytes] = (
+    await tree.ok(`exec python3 -c '
+import os
+print(os.lstat("${at}/.nsproxy").st_size, len(open("${at}/.nsproxy", "rb").read()))'`)
+  ).split(' ');
+  expect(size).toBe(bytes);
 });
 
 function namespaces(text: string): Map<string, number> {

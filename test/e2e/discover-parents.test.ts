@@ -4,10 +4,10 @@ import { discovering, shown, unshared } from '../support/found.ts';
 import { scoreOf } from '../support/random-tree.ts';
 
 /**
- * Shares below which something is broken. With every event all should be right; by random trees 88 to 95 of 100 are, so
- * this only guards against worse. The share is printed.
+ * With every event all are right. Without, what is made and left within milliseconds is guessed: by random trees, in which
+ * that is all there is, 80 to 85 of 100 are right.
  */
-const LEAST = { exact: 0.75, on: 0.3 } as const;
+const LEAST = { exact: 1, on: 0.6 } as const;
 
 const RUNS = { numRuns: 6, endOnFailure: true } as const;
 
@@ -28,6 +28,5 @@ it.each(['exact', 'on'] as const)('finds out who made what in any tree of proces
   );
   process.stdout.write(`--discovery ${how}: ${right} of ${sets} sets have the right parent\n`);
   expect(sets).toBeGreaterThan(10);
-  // What is made and left within milliseconds is guessed; with every event heard of, hardly ever.
-  expect(right / sets, wrong.join('\n')).toBeGreaterThan(LEAST[how]);
+  expect(right / sets, wrong.join('\n')).toBeGreaterThanOrEqual(LEAST[how]);
 });

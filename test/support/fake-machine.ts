@@ -71,7 +71,8 @@ export class FakeMachine implements Machine, Disposable {
 
   constructor({ directory, cgroupfs, inits = new Map(), ...options }: FakeMachineOptions = {}) {
     const restore = () => Promise.reject(new Error('this launcher restores nothing'));
-    this.launcher = { start: (spec: StartSpec) => this.#start(spec), restore, inits };
+    const bundle = () => Promise.reject(new Error('this launcher runs no bundles'));
+    this.launcher = { start: (spec: StartSpec) => this.#start(spec), restore, bundle, inits };
     this.directory = directory ?? mkdtempSync(path.join(tmpdir(), 'nsdir-unit-'));
     this.instance = {
       id: 'x',

@@ -23,6 +23,7 @@ const LATER_OPS = [
   'lost',
   'unshown',
   'moving',
+  'bundle',
   'checkpoint',
   'phase',
   'phase',
@@ -111,6 +112,9 @@ function changesOf(registry: Registry, { op, a, b, name, flag }: Step, at: { sec
       return isRoot ? [] : [{ op, serial, moving: flag }];
     case 'checkpoint':
       return isRoot ? [] : [{ op, serial, is: flag ? 'held' : 'arriving' }];
+    case 'bundle':
+      if (isRoot || isLive(container) || container.found) return [];
+      return [flag ? { op, serial, bundle: `/srv/${name}`, at } : { op, serial, at }];
     case 'want':
       return phase === 'declared' && !container.found ? [{ op, serial, kinds: flag ? kinds : undefined }] : [];
     case 'start':

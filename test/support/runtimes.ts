@@ -19,6 +19,9 @@ const same = (name: string) => name;
 const BUNDLE = (runtime: string) => (name: string, seconds: number) =>
   `./bundle ${seconds} > bundle.d/config.json && exec ${runtime} run --bundle bundle.d ${name}`;
 const DELETE = (runtime: string) => (name: string) => `${runtime} delete --force ${name}`;
+const LXC_CONF = `printf 'lxc.rootfs.path = dir:%s\\nlxc.net.0.type = empty\\n' $PWD/root > conf && mkdir lxc`;
+const LXC_STOP = (name: string) =>
+  `lxc-stop -k -n ${name} -P $PWD/lxc; rmdir /sys/fs/cgroup/lxc.*.${name}* /sys/fs/cgroup/*/lxc.*.${name}*`;
 
 /** Tools that make containers, each as it is used; all but the last at once in its own way. */
 export const RUNTIMES: readonly Runtime[] = [
@@ -30,10 +33,16 @@ export const RUNTIMES: readonly Runtime[] = [
   {
     tool: 'lxc-start',
     command: (name, seconds) =>
-      `printf 'lxc.rootfs.path = dir:%s\\nlxc.init.cmd = /bin/sleep ${seconds}\\nlxc.net.0.type = empty\\n' $PWD/root > conf && mkdir lxc && exec lxc-start -n ${name} -P $PWD/lxc -f conf -F`,
+      `${LXC_CONF} && echo 'lxc.init.cmd = /bin/sleep ${seconds}' >> conf && exec lxc-start -n ${name} -P $PWD/lxc -f conf -F`,
     called: same,
-    cleanUp: (name) =>
-      `lxc-stop -k -n ${name} -P $PWD/lxc; rmdir /sys/fs/cgroup/lxc.*.${name}* /sys/fs/cgroup/*/lxc.*.${name}*`,
+    cleanUp: LXC_STOP,
+  },
+  {
+    tool: 'lxc-execute',
+    command: (name, seconds) =>
+      `${LXC_CONF} && exec lxc-execute -n ${name} -P $PWD/lxc -f conf -- /bin/sleep ${seconds}`,
+    called: same,
+    cleanUp: LXC_STOP,
   },
   { tool: 'runc', command: BUNDLE('runc'), called: unnamed, cleanUp: DELETE('runc') },
   { tool: 'crun', command: BUNDLE('crun'), called: unnamed, cleanUp: DELETE('crun') },

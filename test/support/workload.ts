@@ -15,6 +15,7 @@ const INTERPRETERS = {
   'note-real-time': 'py',
   'hold-memory': 'py',
   'wait-for-events': 'py',
+  'many-sets': 'py',
 } as const;
 
 /**

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dumpArguments } from '../../../src/checkpoint/arguments.ts';
+import { dumpArguments, externalMounts, PROGRAM_INSIDE } from '../../../src/checkpoint/arguments.ts';
 import { findCriu } from '../../../src/checkpoint/criu.ts';
 import { reasonOf, run } from '../command.ts';
 import type { Bench, Group } from '../group.ts';
@@ -103,8 +103,7 @@ async function plainDump(tree: Tree, scratch: string): Promise<string> {
     cgroupDir: `${(await run('readlink', [`${tree.dir}/web/.cgroup`], LIMIT_MS)).trim()}/own`,
     imagesDir: images,
     workDir: images,
-    mountPoint: tree.dir,
-    mounts: [],
+    mounts: externalMounts({ tree: tree.dir, program: PROGRAM_INSIDE, disks: [] }),
   });
   return await run(program, args, LIMIT_MS);
 }

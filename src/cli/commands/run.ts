@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runBounded } from '../../../mount/device/child.ts';
 import { systemErrno } from '../../errno.ts';
@@ -53,6 +53,7 @@ async function runIn({ values, words, rest = [] }: Invocation<typeof OPTIONS>): 
   if (values.rm === true && values.detach === true) throw new UsageError('--rm and --detach exclude each other');
   const instance = await placeFor(await treeAt(values.mount), values);
   const directory = containerDirectory(instance.mountPoint, words[0] ?? '');
+  await refuseBundle(directory);
   const started = await ensureStarted(directory, kinds);
   const status = await command(instance, directory, { started, detach: values.detach === true, argv: rest });
   if (values.rm === true) await removeTree(directory);
@@ -64,6 +65,15 @@ function wantedKinds(net: boolean, list: string | undefined): string | undefined
   if (list === undefined) return net ? '+net' : undefined;
   const words = parseKinds(list);
   return [...words, ...(net && !words.includes('net') ? ['net'] : [])].join(',');
+}
+
+/** The init of a bundle is the bundle's own, and takes no commands. */
+async function refuseBundle(directory: string): Promise<void> {
+  const bundle = await readlink(path.join(directory, '.bundle')).catch(() => undefined);
+  if (bundle === undefined) return;
+  throw new Failure(
+    `${directory} is started from the bundle ${bundle}, which says what runs; nsdir enter runs a command in it`,
+  );
 }
 
 /** Makes and starts the container as far as that is not done. Whether this call started it. */

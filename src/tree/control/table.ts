@@ -1,5 +1,6 @@
 import type { Serial } from '../../ids.ts';
 import { directoryId, nodeId, type NodeId } from '../node-id.ts';
+import { bundle } from './bundle.ts';
 import { checkpoint } from './checkpoint.ts';
 import type { ControlEntry } from './entry.ts';
 import { origin, unshown } from './discovered.ts';
@@ -27,6 +28,7 @@ export const CONTROL_ENTRIES: readonly ControlEntry[] = [
   events,
   exit,
   error,
+  bundle,
   cgroup,
   self,
   proxy,

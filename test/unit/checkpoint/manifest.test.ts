@@ -28,12 +28,34 @@ const GOOD: Omit<Manifest, 'format'> = {
   images: [{ name: 'files.img', size: 3, sha256: 'a'.repeat(64) }],
 };
 
+const BUNDLE = { path: '/srv/web', root: '/srv/web/rootfs', sources: ['/srv'], files: ['file[1b:2123f9]'] };
+
+const VETH = {
+  ...{ inside: 'eth0', outside: 'veth-1.2', mtu: 1500, address: '02:00:00:00:00:01', up: true },
+  addresses: ['10.0.0.1/24', 'fd00::1/64'],
+};
+
 describe('parseManifest', () => {
   test('reads what encodeManifest writes', () => {
     expect(parseManifest(encodeManifest(GOOD))).toEqual({ format: 1, ...GOOD });
   });
 
+  test('reads that of a bundle, which has no program of ours, and that of one with interfaces', () => {
+    const connected = { ...GOOD, veths: [VETH, { ...VETH, bridge: 'br0' }] };
+    expect(parseManifest(encodeManifest(connected))).toEqual({ format: 1, ...connected });
+    const bundled = { ...GOOD, program: '', bundle: BUNDLE };
+    expect(parseManifest(encodeManifest(bundled))).toEqual({ format: 1, ...bundled });
+  });
+
   test.each<[string, object]>([
+    ['a bundle that leads up', { bundle: { ...BUNDLE, root: '/srv/../etc' } }],
+    ['more sources than mounts', { bundle: { ...BUNDLE, sources: ['/srv', '/usr'] } }],
+    ['an interface that is an option', { veths: [{ ...VETH, outside: '-batch' }] }],
+    ['an interface that leads elsewhere', { veths: [{ ...VETH, inside: 'eth0]:x' }] }],
+    ['a bridge that is none', { veths: [{ ...VETH, bridge: 'a b' }] }],
+    ['an address that is none', { veths: [{ ...VETH, addresses: ['10.0.0.1'] }] }],
+    ['a file that is no file', { bundle: { ...BUNDLE, files: ['pipe[1]'] } }],
+    ['a bundle that is none', { bundle: 7 }],
     ['another format', { format: 2 }],
     ['a kind there is not', { kinds: ['foo'] }],
     ['a name of two lines', { output: '/a\n--external' }],

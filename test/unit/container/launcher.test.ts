@@ -6,7 +6,12 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { encodeFrame, FrameReader } from '../../../src/container/launcher-frames.ts';
-import { CANCEL_LIMIT_MS, START_LIMIT_MS, type StartSpec } from '../../../src/container/launcher-start.ts';
+import {
+  CANCEL_LIMIT_MS,
+  START_LIMIT_MS,
+  type BundleSpec,
+  type StartSpec,
+} from '../../../src/container/launcher-start.ts';
 import { Launcher, type LauncherOptions } from '../../../src/container/launcher.ts';
 import type { Serial } from '../../../src/ids.ts';
 
@@ -16,7 +21,7 @@ class FakeLauncher {
   readonly socket = path.join(this.directory, 'launcher.sock');
   readonly told: string[][] = [];
   connections = 0;
-  greeting: readonly (readonly string[])[] = [['welcome', '1']];
+  greeting: readonly (readonly string[])[] = [['welcome', '2']];
   #daemon: Socket | undefined;
   readonly #server: Server = createServer((socket) => {
     const reader = new FrameReader();
@@ -75,6 +80,19 @@ const open = async (options: Partial<LauncherOptions> = {}): Promise<Launcher> =
     ...options,
   }));
 
+const BUNDLE: BundleSpec = {
+  serial: 7 as Serial,
+  hostname: 'web',
+  cgroupDir: '/cgroup/7/start',
+  hierarchy: '/sys/fs/cgroup/unified',
+  bundle: '/srv/bundle',
+  workDir: '/run/x/bundles/7',
+  output: '/state/7.log',
+  command: ['/usr/sbin/runc', 'run'],
+};
+
+const LIMITS = { limitMs: 1000, cancel: () => undefined };
+
 const wasTold = (...words: string[]) =>
   vi.waitFor(() => {
     expect(fake.told).toContainEqual(words);
@@ -88,6 +106,50 @@ afterEach(() => {
   vi.useRealTimers();
   launcher?.close();
   fake.close();
+});
+
+describe('bundle', () => {
+  it('asks as makers.c reads it, and gives the pid and start time', async () => {
+    const start = (await open()).bundle(BUNDLE, LIMITS);
+    const places = ['/cgroup/7/start', '/sys/fs/cgroup/unified', '/srv/bundle', '/run/x/bundles/7', '/state/7.log'];
+    await wasTold('bundle', '1', '7', ...places, '/usr/sbin/runc\nrun');
+    fake.say(['started', '1', '4711', '98765']);
+    expect(await start).toEqual({ pid: 4711, startTime: 98765 });
+  });
+});
+
+describe('a launcher of an older version, which does not know bundles', () => {
+  it('starts what it knows', async () => {
+    fake.greeting = [['welcome', '1']];
+    const start = (await open()).start(SPEC);
+    await vi.waitUntil(() => fake.told.length > 0);
+    fake.say(['started', '1', '4711', '98765']);
+    expect(await start).toEqual({ pid: 4711, startTime: 98765 });
+  });
+
+  it('is left alone while it has containers: EBUSY, and it is not asked', async () => {
+    fake.greeting = [
+      ['lives', '3', '33', '1'],
+      ['welcome', '1'],
+    ];
+    await expect((await open()).bundle(BUNDLE, LIMITS)).rejects.toMatchObject({
+      errno: 'EBUSY',
+      message: expect.stringMatching(/1 containers still have the launcher of an older nsdir/) as string,
+    });
+    expect(fake.told).toEqual([]);
+  });
+
+  it('is replaced when it has none, and its successor is asked', async () => {
+    fake.greeting = [['welcome', '1']];
+    const start = (await open()).bundle(BUNDLE, LIMITS);
+    await wasTold('quit');
+    fake.greeting = [['welcome', '2']];
+    fake.hangUp();
+    await vi.waitUntil(() => fake.told.some(([word]) => word === 'bundle'));
+    fake.say(['started', '1', '4711', '98765']);
+    expect(await start).toEqual({ pid: 4711, startTime: 98765 });
+    expect(fake.connections).toBe(2);
+  });
 });
 
 describe('start', () => {

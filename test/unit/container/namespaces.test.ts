@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { describeNamespaces } from '../../../src/container/namespaces.ts';
 import { start } from '../../../src/container/start.ts';
+import type { Pid } from '../../../src/ids.ts';
 import { NAMESPACE_KINDS } from '../../../src/namespaces.ts';
 import { FakeMachine, OWN_NAMESPACES } from '../../support/fake-machine.ts';
+
+/** A reader who sees no process. */
+const NOBODY = 0 as Pid;
 
 /** `web` with uts and net of its own, `web/job` with uts of its own. The daemon has those of the machine. */
 async function machineWithTwo() {
@@ -28,7 +32,7 @@ describe('describeNamespaces', () => {
   test('a row for each kind: inode, id, how many share it, who has it first', async () => {
     const { machine, web, job } = await machineWithTwo();
     using _ = machine;
-    const { lines } = await describeNamespaces(machine, job);
+    const { lines } = await describeNamespaces(machine, job, NOBODY);
     expect(lines.map(([kind]) => kind)).toEqual(NAMESPACE_KINDS.map(({ kind }) => kind));
     expect(Object.fromEntries(lines.map(([kind, ...rest]) => [kind, rest]))).toMatchObject({
       uts: ['222', '1222', '1', String(job.serial)],
@@ -40,7 +44,7 @@ describe('describeNamespaces', () => {
   test('a kind this kernel does not tell is a dash', async () => {
     const { machine, web } = await machineWithTwo();
     using _ = machine;
-    const { lines } = await describeNamespaces(machine, web);
+    const { lines } = await describeNamespaces(machine, web, NOBODY);
     expect(lines.find(([kind]) => kind === 'time')).toEqual(['time', '-', '-', '0', String(web.serial)]);
   });
 
@@ -49,18 +53,20 @@ describe('describeNamespaces', () => {
     using _ = machine;
     machine.spawn(web);
     machine.spawn(job);
-    expect((await describeNamespaces(machine, web)).tasks).toBe(2);
+    expect((await describeNamespaces(machine, web, NOBODY)).tasks).toBe(2);
   });
 
   test('keeps no descriptor', async () => {
     const { machine, web } = await machineWithTwo();
     using _ = machine;
-    await describeNamespaces(machine, web);
+    await describeNamespaces(machine, web, NOBODY);
     expect(machine.kernel.openFds).toEqual([]);
   });
 
   test('ENOENT without an init', async () => {
     using machine = new FakeMachine();
-    await expect(describeNamespaces(machine, machine.container('web'))).rejects.toMatchObject({ errno: 'ENOENT' });
+    await expect(describeNamespaces(machine, machine.container('web'), NOBODY)).rejects.toMatchObject({
+      errno: 'ENOENT',
+    });
   });
 });

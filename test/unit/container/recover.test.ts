@@ -153,6 +153,17 @@ describe('recover', () => {
     expect(next.container('web').init).toBeDefined();
   });
 
+  test('a start from a bundle whose record is lost, and of which no launcher tells: its init is process 1 in there', async () => {
+    using machine = new FakeMachine();
+    machine.spawn('/sys/fs/cgroup/daemon', { pid: process.pid });
+    const web = machine.container('web');
+    machine.store.commit([{ op: 'bundle', serial: web.serial, bundle: '/srv/web', at: web.changed }]);
+    machine.spawn(web, { comm: 'nsdir-init', nsPids: [1000, 7] });
+    const init = machine.spawn(web, { comm: 'nginx', nsPids: [1001, 1] });
+    const next = await afterDeath(machine);
+    expect(next.container('web')).toMatchObject({ phase: 'running', bundle: '/srv/web', init: { pid: init } });
+  });
+
   test('a journal torn at its end: the container lives on under a name that says so, where it was', async () => {
     using machine = new FakeMachine();
     const journal = `${machine.directory}/journal`;

@@ -47,7 +47,13 @@ function machine() {
     await observer.round(nowMs);
   };
   const setOf = (pid: number) => observer.sets.member(pid as Pid)?.set;
-  return { volume, add, remove, observer, pass, setOf, survey: () => observer.survey(nowMs), now: () => nowMs };
+  /** An event of this moment: one was born, or a mark. */
+  const tell = (pid?: number, child?: number) => {
+    const atSec = Number(process.hrtime.bigint()) / 1e9 + 0.001;
+    const born = { kind: 'born', pid: pid ?? 0, child: child ?? 0, fresh: 0, thread: false, atSec } as const;
+    observer.hear(pid === undefined ? { kind: 'mark', atSec } : born, nowMs);
+  };
+  return { tell, volume, add, remove, observer, pass, setOf, survey: () => observer.survey(nowMs), now: () => nowMs };
 }
 
 describe('Observer', () => {
@@ -197,18 +203,53 @@ describe('Observer', () => {
   });
 
   test('trusts an event about who made a process more than who took it in', async () => {
-    const { add, remove, survey, pass, setOf, observer, now } = machine();
+    const { add, remove, survey, pass, setOf, observer, tell } = machine();
+    observer.beginTracing(false, () => undefined);
     add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
     await survey();
+    tell();
     const maker = setOf(10);
-    observer.hear({ kind: 'born', pid: 10, child: 11, apart: false }, now());
-    observer.hear({ kind: 'born', pid: 11, child: 12, apart: false }, now());
+    tell(10, 11);
+    tell(11, 12);
     remove(10);
     add({ pid: 12, ppid: 1, ns: { uts: 101 } });
     await pass(1);
     await pass();
-    const orphan = observer.sets.member(12 as Pid)!;
-    expect(orphan.orphan).toBe(true);
-    expect(observer.originOf(orphan)).toEqual({ set: maker, isTold: true });
+    tell();
+    expect(observer.sets.member(12 as Pid)?.orphan).toBe(true);
+    observer.sets.stand(maker!, SERIAL);
+    expect(observer.originOf(setOf(12)!)).toEqual({ set: maker, unknown: [] });
+  });
+
+  test('asks for a mark when it has seen what events may tell more of', async () => {
+    const { add, survey, pass, setOf, observer, tell, now } = machine();
+    let asked = 0;
+    observer.beginTracing(true, () => (asked += 1));
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    await survey();
+    expect(asked).toBe(1);
+    const made = setOf(10)!;
+    expect(observer.isBehind(made, observer.originOf(made), now())).toBe(true);
+    tell();
+    expect(observer.isBehind(made, observer.originOf(made), now())).toBe(false);
+    const before = asked;
+    await pass();
+    expect(asked).toBe(before);
+  });
+
+  test.each([false, true])('lets a set be shown within 350 ms, in rounds of 50 ms; exact: %s', async (exact) => {
+    const { add, survey, pass, setOf, observer, tell, now } = machine();
+    observer.beginTracing(exact, () => undefined);
+    await survey();
+    const begun = now();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    const isDue = () => now() - (setOf(10)?.seenAtMs ?? now()) >= observer.showAfterMs;
+    for (let round = 0; round < 20 && !isDue(); round++) {
+      await pass(50);
+      tell();
+    }
+    expect(isDue()).toBe(true);
+    expect(now() - begun).toBeLessThanOrEqual(350);
+    expect(now() - begun).toBeGreaterThanOrEqual(100);
   });
 });

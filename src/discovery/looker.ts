@@ -1,0 +1,118 @@
+import type { FileAccess } from '../files.ts';
+import type { Pid } from '../ids.ts';
+import { readCgroups, readLinks, readProcess, type ProcessReading } from '../proc/scan.ts';
+import { isPending, keyOf, type SetKey } from './key.ts';
+import type { Member, NsSet, Sets } from './sets.ts';
+import { monotonicSec } from './sightings.ts';
+
+/** How far up unknown parents are looked at; the line above is the machine's. */
+const ANCESTORS_LIMIT = 64;
+
+/** Who wants to know what looks say. */
+export interface Onlooker {
+  /** A process that was not known. */
+  met(member: Member, nowMs: number): void;
+  /** A process was in `set` between `fromSec` and now. */
+  saw(process: { readonly pid: Pid; readonly startTime: number }, set: NsSet, fromSec: number): void;
+  /** It is gone, or nobody may look at it. */
+  missed(pid: Pid): void;
+}
+
+/** Looks at processes one by one, and keeps `sets` as that says. */
+export class Looker {
+  readonly #files: FileAccess;
+  readonly #sets: Sets;
+  readonly #onlooker: Onlooker;
+  /** Our own helpers, of whom nothing is to be seen. */
+  readonly ignored = new Set<Pid>();
+
+  constructor(files: FileAccess, sets: Sets, onlooker: Onlooker) {
+    this.#files = files;
+    this.#sets = sets;
+    this.#onlooker = onlooker;
+  }
+
+  /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
+  look(pid: Pid, nowMs: number, depth = 0): Member | undefined {
+    const fromSec = monotonicSec();
+    const known = this.#sets.member(pid);
+    const seen = this.ignored.has(pid) ? undefined : readProcess(this.#files, pid);
+    if (!seen || this.ignored.has(seen.ppid)) {
+      if (known) this.#sets.bury(known);
+      this.#onlooker.missed(pid);
+      return undefined;
+    }
+    const same = known?.startTime === seen.startTime ? known : undefined;
+    if (known && !same) this.#sets.bury(known);
+    if (seen.zombie) {
+      if (same) this.#sets.died(same);
+      return same;
+    }
+    return this.#place(seen, same, { nowMs, fromSec, depth });
+  }
+
+  /** The cheapest look: has it other namespaces than before? That it is the same process is asked only then. */
+  glance(member: Member, nowMs: number): void {
+    const fromSec = monotonicSec();
+    const links = readLinks(this.#files, member.pid);
+    if (!links || keyOf(links, member) !== member.set.key) this.look(member.pid, nowMs);
+    else this.#onlooker.saw(member, member.set, fromSec);
+  }
+
+  /** The set's oldest process that lives and is in it by now; `undefined` if there is none any more. */
+  liveOldest(set: NsSet, nowMs: number): Member | undefined {
+    for (let member = this.#sets.oldest(set); member; member = this.#sets.oldest(set)) {
+      const now = this.look(member.pid, nowMs);
+      if (now === member && member.alive && member.set === set) return member;
+      // It is dead, or in another set: it was taken out of this one.
+      if (set.members.has(member)) return member;
+    }
+    return undefined;
+  }
+
+  #place(
+    seen: ProcessReading,
+    same: Member | undefined,
+    { nowMs, fromSec, depth }: { readonly nowMs: number; readonly fromSec: number; readonly depth: number },
+  ): Member | undefined {
+    const links = readLinks(this.#files, seen.pid);
+    const key = links && keyOf(links, seen);
+    if (!key) this.#onlooker.missed(seen.pid);
+    if (same && (key === undefined || key === same.set.key)) {
+      if (key) this.#onlooker.saw(seen, same.set, fromSec);
+      return same;
+    }
+    const maker = same ? undefined : this.#maker(seen, nowMs, depth);
+    // Who may not be looked at is where its maker is.
+    const own = key ?? maker?.set.key ?? this.#sets.machine.key;
+    const from = same
+      ? { origin: same.set, orphan: false }
+      : { origin: maker && (maker.set.key === own ? maker.origin : maker.set), orphan: isReaper(seen.ppid) };
+    const cgroup = own === this.#sets.machine.key ? '' : readCgroups(this.#files, seen.pid);
+    const orphan = maker !== undefined && maker.set.key === own ? maker.orphan : from.orphan;
+    this.#requireAlive(own, nowMs);
+    const member = this.#sets.place({ ...seen, cgroup }, own, { ...from, orphan }, nowMs);
+    if (key) this.#onlooker.saw(seen, member.set, fromSec);
+    if (!same) this.#onlooker.met(member, nowMs);
+    return member;
+  }
+
+  /** Numbers of namespaces are given again at once: a set whose last process is gone must not be taken for the next one. */
+  #requireAlive(key: SetKey, nowMs: number): void {
+    const set = this.#sets.get(key);
+    if (set && set !== this.#sets.machine && set.members.size > 0) this.liveOldest(set, nowMs);
+  }
+
+  /** The process this one is a child of, looked at if need be. */
+  #maker({ ppid }: ProcessReading, nowMs: number, depth: number): Member | undefined {
+    if (ppid === 0 || depth > ANCESTORS_LIMIT) return undefined;
+    const known = this.#sets.member(ppid);
+    if (known && !isPending(known.set.key)) return known;
+    return this.look(ppid, nowMs, depth + 1);
+  }
+}
+
+/** Orphans become children of the machine's init; or of a reaper of their own, which cannot be told (prctl(2)). */
+function isReaper(ppid: Pid): boolean {
+  return ppid === 1;
+}

@@ -1,0 +1,60 @@
+import { uptime } from 'node:os';
+import type { Pid } from '../ids.ts';
+import { CLOCK_SLACK_SEC, type Lineage, type Sighting } from './lineage.ts';
+import type { NsSet } from './sets.ts';
+import type { TimedEvent } from './trace-line.ts';
+
+/** USER_HZ (sysconf(3), _SC_CLK_TCK). */
+const TICKS_PER_SEC = 100;
+
+/** Looks that wait for events; beyond it the first is forgotten. */
+export const SIGHTINGS_LIMIT = 16_384;
+
+/**
+ * What looks at /proc said, until all that happened before them was heard: events come late, and a look that runs ahead of
+ * them would tell of a stage that has not begun.
+ */
+export class Sightings {
+  readonly #lineage: Lineage;
+  #waiting: Sighting[] = [];
+  /** Processes that changed just while they were looked at. */
+  readonly again = new Set<Pid>();
+
+  constructor(lineage: Lineage) {
+    this.#lineage = lineage;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** A process was seen in `set` after `fromSec` and before now. */
+  add({ pid, startTime }: { readonly pid: Pid; readonly startTime: number }, set: NsSet, fromSec: number): void {
+    if (!this.#lineage.needs(pid, set)) return;
+    this.#waiting.push({ pid, startTime, set, fromSec, toSec: monotonicSec() });
+    if (this.#waiting.length > SIGHTINGS_LIMIT) this.#waiting.shift();
+  }
+
+  /** The next event, in the order in which things happened. */
+  hear(event: TimedEvent): void {
+    let known = 0;
+    for (const sighting of this.#waiting) {
+      if (sighting.toSec + CLOCK_SLACK_SEC >= event.atSec) break;
+      known += 1;
+      if (!this.#lineage.bind(sighting)) this.again.add(sighting.pid);
+    }
+    if (known > 0) this.#waiting.splice(0, known);
+    this.#lineage.apply(event);
+  }
+
+  /** What was looked at before now will not be told of. */
+  listen(): void {
+    this.#waiting = [];
+    this.#lineage.listen(uptime() * TICKS_PER_SEC);
+  }
+}
+
+/** CLOCK_MONOTONIC, as events have it. */
+export function monotonicSec(): number {
+  return Number(process.hrtime.bigint()) / 1e9;
+}
