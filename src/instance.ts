@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** One daemon's places: several may live on one machine, each with its mount point, run directory and cgroup. */
@@ -14,6 +16,9 @@ export interface Instance {
   readonly cgroupName: string;
 }
 
+/** Name of the cgroup of a daemon that has none: its user may make none. */
+export const NO_CGROUP = '';
+
 export const DEFAULT_MOUNT_POINT = '/namespaces';
 
 /** An id names sockets, whose paths are short (`sun_path` has 108 bytes, unix(7)). */
@@ -22,13 +27,28 @@ const ID_MAX_LENGTH = 24;
 export function instanceFor(mountPoint: string = DEFAULT_MOUNT_POINT): Instance {
   const absolute = path.resolve(mountPoint);
   const id = instanceId(absolute);
+  const { runDir, stateDir } = userDirectories(process.getuid?.() ?? 0);
   return {
     id,
     mountPoint: absolute,
-    runDir: path.join('/run/nsdir', id),
-    stateDir: path.join('/var/lib/nsdir', id),
+    runDir: path.join(runDir, id),
+    stateDir: path.join(stateDir, id),
     cgroupName: `nsdir-${id}`,
   };
+}
+
+/** Root's are the machine's; another user's are his own (XDG Base Directory Specification). */
+function userDirectories(uid: number): { readonly runDir: string; readonly stateDir: string } {
+  if (uid === 0) return { runDir: '/run/nsdir', stateDir: '/var/lib/nsdir' };
+  const { XDG_RUNTIME_DIR, XDG_STATE_HOME } = process.env;
+  const stateDir = path.join(XDG_STATE_HOME ?? path.join(homedir(), '.local/state'), 'nsdir');
+  const candidates = [XDG_RUNTIME_DIR ?? '', `/run/user/${uid}`].filter((directory) => isOwn(directory, uid));
+  const [runtimeDir] = candidates;
+  return { runDir: runtimeDir === undefined ? path.join(stateDir, 'run') : path.join(runtimeDir, 'nsdir'), stateDir };
+}
+
+function isOwn(directory: string, uid: number): boolean {
+  return directory !== '' && statSync(directory, { throwIfNoEntry: false })?.uid === uid;
 }
 
 function instanceId(mountPoint: string): string {
@@ -53,6 +73,10 @@ export function runFiles(instance: Instance) {
     daemonLog: at('daemon.log'),
     launcherSocket: at('launcher.sock'),
     launcherPid: at('launcher.pid'),
+    /** Which cgroup it is, for commands of users who have none by name. */
+    cgroup: at('cgroup'),
+    /** Directories that stand for cgroups where there are none. */
+    groups: at('groups'),
     /** What OCI runtimes keep of containers, each in a directory with the container's number. */
     bundles: at('bundles'),
   } as const;

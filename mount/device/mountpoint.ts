@@ -11,6 +11,9 @@ const ANSWER_TIMEOUT_MS = 2_000;
 
 const UMOUNT_TIMEOUT_MS = 5_000;
 
+/** Others than root unmount what they mounted by the setuid program of libfuse (fusermount(1)). */
+const IS_ROOT = process.getuid?.() === 0;
+
 /** Mounts stacked on one directory that are cleared away in one go. */
 const MAX_STACKED = 64;
 
@@ -39,6 +42,13 @@ export function isOurs({ type }: Mount): boolean {
   return type === MOUNT_TYPE;
 }
 
+/** Source of mounts of the other adapter (mount/native), by which they are told apart. */
+export const NATIVE_SOURCE = 'nsdir-native';
+
+export function adapterOf({ source }: Mount): 'device' | 'fuse-native' {
+  return source === NATIVE_SOURCE ? 'fuse-native' : 'device';
+}
+
 /** A mount's health, asked by a child process with statfs(2), which the kernel never answers from its caches. */
 export type Health = { readonly alive: true } | { readonly alive: false; readonly reason: string };
 
@@ -47,14 +57,16 @@ export async function healthOf(directory: string, timeoutMs: number = ANSWER_TIM
   return status === 0 ? { alive: true } : { alive: false, reason: stderr };
 }
 
-/** umount(8). A mount that is in use is left alone, status 32. The caller has seen that it answers. */
+/** umount(8). A mount that is in use is left alone, with a status that is not 0. The caller has seen that it answers. */
 export function unmount(directory: string): Promise<ChildResult> {
-  return runBounded('umount', ['--', directory], UMOUNT_TIMEOUT_MS);
+  const [command, ...options] = IS_ROOT ? ['umount'] : ['fusermount', '-u'];
+  return runBounded(command, [...options, '--', directory], UMOUNT_TIMEOUT_MS);
 }
 
 /** Takes the topmost mount out of the tree; who holds it keeps it (umount(2), MNT_DETACH). */
 export function detach(directory: string): Promise<ChildResult> {
-  return runBounded('umount', ['--lazy', '--no-canonicalize', '--', directory], UMOUNT_TIMEOUT_MS);
+  const [command, ...options] = IS_ROOT ? ['umount', '--lazy', '--no-canonicalize'] : ['fusermount', '-u', '-z'];
+  return runBounded(command, [...options, '--', directory], UMOUNT_TIMEOUT_MS);
 }
 
 /**

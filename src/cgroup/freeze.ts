@@ -81,7 +81,10 @@ function isFrozenNow(files: FileAccess, directory: string): boolean {
 function requireFreezer(files: FileAccess, directory: string): void {
   if (files.existsSync(`${directory}/${KNOB}`)) return;
   if (!files.existsSync(directory)) throw new FsError('ENOENT', `Cannot freeze ${directory}: no such cgroup`);
-  throw new FsError('ENOTSUP', `Cannot freeze ${directory}: this kernel has no ${KNOB}; use Linux 5.2 or later`);
+  throw new FsError(
+    'ENOTSUP',
+    `Cannot freeze ${directory}: there is no ${KNOB}; it takes Linux 5.2 or later, and a cgroup of one's own`,
+  );
 }
 
 /** Ancestors end where the knob does: the hierarchy's root has none. */

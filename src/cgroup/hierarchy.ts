@@ -10,8 +10,11 @@ export interface Hierarchy {
   readonly mountPoint: string;
   /** The cgroup that is the root of that mount; `/` but for bind mounts and foreign cgroup namespaces. */
   readonly root: string;
-  /** `unified`: v2 has the controllers; `hybrid`: v1 has them, v2 only groups, freezes and kills. */
-  readonly layout: 'unified' | 'hybrid';
+  /**
+   * `unified`: v2 has the controllers; `hybrid`: v1 has them, v2 only groups, freezes and kills; `none`: there are no cgroups
+   * for us, and directories stand for them (`NamespaceGroups`).
+   */
+  readonly layout: 'unified' | 'hybrid' | 'none';
   /** Controllers the root cgroup can hand out, e.g. `memory`. */
   readonly controllers: readonly string[];
   /** Whether cgroups have `cgroup.kill` (Linux 5.14) and `cgroup.freeze` (Linux 5.2). */

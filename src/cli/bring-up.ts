@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { exitStatus, runBounded } from '../../mount/device/child.ts';
 import { clearAway, healthOf, isOurs, mountsAt } from '../../mount/device/mountpoint.ts';
 import { type Instance, runFiles } from '../instance.ts';
+import type { Adapter } from './adapter.ts';
 import { Failure } from './command.ts';
 import { daemonProcesses, endDaemon, killDaemon, untilServing } from './daemon-processes.ts';
 import { superviseScript } from './package.ts';
@@ -20,13 +21,13 @@ const LOG_TAIL_BYTES = 8192;
  * Starts the supervisor, which mounts and runs the daemon, in a session of its own, and waits until the mount answers.
  * Resolves to the daemon's pid. The caller holds the instance's lock and has cleared the mount point.
  */
-export async function bringUp(instance: Instance, daemonOptions: readonly string[]): Promise<number> {
+export async function bringUp(instance: Instance, adapter: Adapter, daemonOptions: readonly string[]): Promise<number> {
   const log = await open(runFiles(instance).daemonLog, 'a', 0o600);
   const logStart = (await log.stat()).size;
-  const child = spawn(await superviseScript(), superviseArguments(instance, daemonOptions), {
+  const child = spawn(await superviseScript(), superviseArguments(instance, adapter, daemonOptions), {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
-    env: superviseEnvironment(),
+    env: superviseEnvironment(adapter),
   });
   const failure = once(child, 'error').then(([error]) => error as Error);
   await log.close();
@@ -46,12 +47,13 @@ export async function bringUp(instance: Instance, daemonOptions: readonly string
  */
 export async function superviseInForeground(
   instance: Instance,
+  adapter: Adapter,
   daemonOptions: readonly string[],
   settled: () => Promise<void>,
 ): Promise<number> {
-  const child: ChildProcess = spawn(await superviseScript(), superviseArguments(instance, daemonOptions), {
+  const child: ChildProcess = spawn(await superviseScript(), superviseArguments(instance, adapter, daemonOptions), {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: superviseEnvironment(),
+    env: superviseEnvironment(adapter),
   });
   const pass = () => child.kill('SIGTERM');
   process.on('SIGTERM', pass).on('SIGINT', pass);
@@ -69,13 +71,13 @@ export async function makeDirectories(instance: Instance): Promise<void> {
   await mkdir(instance.runDir, { recursive: true, mode: 0o700 });
 }
 
-function superviseArguments(instance: Instance, daemonOptions: readonly string[]): string[] {
+function superviseArguments(instance: Instance, adapter: Adapter, daemonOptions: readonly string[]): string[] {
   const { mountPoint, runDir, stateDir, cgroupName } = instance;
-  return [mountPoint, runDir, '--state-dir', stateDir, '--cgroup', cgroupName, ...daemonOptions];
+  return [mountPoint, runDir, '--state-dir', stateDir, '--cgroup', cgroupName, '--adapter', adapter, ...daemonOptions];
 }
 
-function superviseEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, NSDIR_NODE: process.execPath };
+function superviseEnvironment(adapter: Adapter): NodeJS.ProcessEnv {
+  return { ...process.env, NSDIR_NODE: process.execPath, NSDIR_ADAPTER: adapter };
 }
 
 async function isServing(instance: Instance): Promise<boolean> {

@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { adapterOf, mountOf } from '../../mount/device/mountpoint.ts';
+import { serialOfInode } from '../../mount/native/inode.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { containerName } from '../ids.ts';
 import type { NodeId } from '../tree/node-id.ts';
@@ -39,7 +41,9 @@ export async function refusalAt(directory: string): Promise<string | undefined> 
 /** Its serial number, which its inode number tells. Throws Failure if there is no such container. */
 export async function serialAt(directory: string): Promise<number> {
   try {
-    return serialOf((await stat(directory)).ino as NodeId);
+    const { ino } = await stat(directory);
+    const mount = await mountOf(directory);
+    return mount && adapterOf(mount) === 'fuse-native' ? serialOfInode(ino) : serialOf(ino as NodeId);
   } catch (error) {
     throw new Failure(`Cannot find ${directory}: ${systemErrno(error) ?? String(error)}; see nsdir tree`);
   }

@@ -3,7 +3,7 @@ import { mkdir, readlink, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { systemErrno } from '../errno.ts';
-import type { Instance } from '../instance.ts';
+import { instanceFor, type Instance } from '../instance.ts';
 import { Failure } from './command.ts';
 
 /** How long another `nsdir mount` or `umount` of the same instance is waited for: a mount bounds its own waits below this. */
@@ -11,8 +11,6 @@ const LOCK_TIMEOUT_S = 60;
 
 /** How often the file may vanish between opening and locking. */
 const MAX_ATTEMPTS = 10;
-
-const LOCK_DIRECTORY = '/run/nsdir';
 
 /** Of util-linux, as mount(8) is. */
 const FLOCK = 'flock';
@@ -31,12 +29,14 @@ export interface InstanceLock {
  * input is open, so it goes with this process however that ends.
  */
 export async function lockInstance({ id, mountPoint }: Instance): Promise<InstanceLock> {
+  // Whatever --run-dir says.
+  const directory = path.dirname(instanceFor(mountPoint).runDir);
   try {
-    await mkdir(LOCK_DIRECTORY, { recursive: true, mode: 0o755 });
+    await mkdir(directory, { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw new Failure(`Cannot make ${LOCK_DIRECTORY}: ${systemErrno(error) ?? String(error)}; run it as root`);
+    throw new Failure(`Cannot make ${directory}: ${systemErrno(error) ?? String(error)}; run it as root`);
   }
-  const file = path.join(LOCK_DIRECTORY, `${id}.lock`);
+  const file = path.join(directory, `${id}.lock`);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const holder = await hold(file);
     if (holder === undefined) break;

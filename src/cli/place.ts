@@ -1,13 +1,24 @@
 import { realpath } from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
 import { isOurs, mountOf, mountsAt } from '../../mount/device/mountpoint.ts';
-import { DEFAULT_MOUNT_POINT, type Instance, instanceFor } from '../instance.ts';
+import { delegatedCgroup } from '../cgroup/delegated.ts';
+import { readIfThere } from '../files.ts';
+import { DEFAULT_MOUNT_POINT, type Instance, instanceFor, NO_CGROUP, runFiles } from '../instance.ts';
 import { Failure, type OptionTable, type Values } from './command.ts';
 
 /** Options of every command that needs the daemon's directories. */
 export const PLACE_OPTIONS = {
-  'run-dir': { type: 'string', argument: 'DIR', summary: 'journal, pid files and log (default: /run/nsdir/ID)' },
-  'state-dir': { type: 'string', argument: 'DIR', summary: 'output of detached commands (default: /var/lib/nsdir/ID)' },
+  'run-dir': {
+    type: 'string',
+    argument: 'DIR',
+    summary: 'journal, pid files and log (default: /run/nsdir/ID; of a user, in $XDG_RUNTIME_DIR)',
+  },
+  'state-dir': {
+    type: 'string',
+    argument: 'DIR',
+    summary: 'output of detached commands (default: /var/lib/nsdir/ID; of a user, in ~/.local/state)',
+  },
 } as const satisfies OptionTable;
 
 /** Options of the commands that begin and end an instance. */
@@ -25,18 +36,36 @@ export const MOUNT_OPTION = {
   },
 } as const satisfies OptionTable;
 
+/** The file's text, if it is there and ours to read: `nsdir mount` then says what is wrong with its directory. */
+function noted(file: string): string | undefined {
+  try {
+    return readIfThere(fs, file);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The instance meant by DIR, or else by `NSDIR_MOUNT`, or else /namespaces, with its directories as the options say. */
 export async function placeFor(
   directory: string | undefined,
   values: Values<typeof INSTANCE_OPTIONS>,
 ): Promise<Instance> {
-  const instance = instanceFor(await canonical(directory ?? defaultMountPoint()));
-  return {
-    ...instance,
-    runDir: path.resolve(values['run-dir'] ?? instance.runDir),
-    stateDir: path.resolve(values['state-dir'] ?? instance.stateDir),
-    cgroupName: values.cgroup ?? instance.cgroupName,
+  const standard = instanceFor(await canonical(directory ?? defaultMountPoint()));
+  const instance = {
+    ...standard,
+    runDir: path.resolve(values['run-dir'] ?? standard.runDir),
+    stateDir: path.resolve(values['state-dir'] ?? standard.stateDir),
   };
+  return { ...instance, cgroupName: values.cgroup ?? cgroupNameOf(instance) };
+}
+
+/** Root's is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */
+function cgroupNameOf(instance: Instance): string {
+  if (process.getuid?.() === 0) return instance.cgroupName;
+  const known = noted(runFiles(instance).cgroup);
+  if (known !== undefined) return known.trim();
+  const own = delegatedCgroup(fs);
+  return own === undefined ? NO_CGROUP : path.join(own, instance.cgroupName);
 }
 
 /**

@@ -6,8 +6,9 @@ import { findHierarchy } from '../cgroup/hierarchy.ts';
 import type { Commit } from '../container/change.ts';
 import { chainOf, pathOf, subtree } from '../container/container.ts';
 import { Registry } from '../container/registry.ts';
-import { type Instance, runFiles } from '../instance.ts';
+import { type Instance, NO_CGROUP, runFiles } from '../instance.ts';
 import { parseJournal } from '../journal/journal.ts';
+import { isAlive } from '../proc/process.ts';
 import { Failure } from './command.ts';
 import { endDaemon, killDaemon } from './daemon-processes.ts';
 import { pidFrom, signalIfThere, untilGone } from './processes.ts';
@@ -26,8 +27,14 @@ export async function takeDown(instance: Instance, timeoutMs?: number): Promise<
   }
 }
 
-/** Whether any process is left in the instance's cgroup (cgroup-v2.rst, `cgroup.events`). */
+/** Whether any process is left in the instance's cgroup (cgroup-v2.rst, `cgroup.events`), or any init where there is none. */
 export async function isPopulated(instance: Instance): Promise<boolean> {
+  if (instance.cgroupName === NO_CGROUP) {
+    const { root } = await readRegistry(instance);
+    return [...subtree(root)].some(
+      ({ parent, init, found }) => parent && init && !found && isAlive(fs, init.pid, init.startTime),
+    );
+  }
   try {
     return /^populated 1$/m.test(await readFile(path.join(cgroupDirectory(instance), 'cgroup.events'), 'utf8'));
   } catch {
@@ -80,8 +87,9 @@ async function quitLauncher(instance: Instance): Promise<void> {
   await untilGone([launcher], LAUNCHER_TIMEOUT_MS);
 }
 
-function cgroupDirectory({ cgroupName }: Instance): string {
-  return path.join(findHierarchy(fs).mountPoint, cgroupName);
+function cgroupDirectory(instance: Instance): string {
+  const { cgroupName } = instance;
+  return cgroupName === NO_CGROUP ? runFiles(instance).groups : path.join(findHierarchy(fs).mountPoint, cgroupName);
 }
 
 /** A cgroup is removed by rmdir, its children first; its files are not touched. One in use is left. */

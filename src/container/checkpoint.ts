@@ -96,6 +96,9 @@ interface Plan {
 }
 
 function refuse(machine: Machine, top: Container, what: string, caller: Pid): void {
+  if (process.getuid?.() !== 0) {
+    throw new FsError('EPERM', `Cannot ${what}: CRIU needs root; mount the tree as root to have checkpoints`);
+  }
   if (!machine.store.registry.get(top.serial) || !isLive(top)) {
     throw new FsError('EIO', `Cannot ${what}: it does not run`);
   }

@@ -1,5 +1,5 @@
 import { readIfThere } from '../files.ts';
-import { errnoNumber, FsError } from '../errno.ts';
+import { errnoNumber, FsError, systemErrno } from '../errno.ts';
 import { directoryOf } from '../cgroup/hierarchy.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import type { Pid } from '../ids.ts';
@@ -212,7 +212,7 @@ class Entering {
     const leaf = container.found ? await ownCgroup(this.#machine, container) : ownLeaf(cgroupOf(container));
     const before = was === undefined ? undefined : directoryOf(hierarchy, was);
     if (leaf === undefined || before === leaf) return () => undefined;
-    files.writeFileSync(`${leaf}/cgroup.procs`, String(target));
+    joinCgroup(this.#machine, leaf, target, this.#plan.what);
     return () => {
       try {
         if (before !== undefined) files.writeFileSync(`${before}/cgroup.procs`, String(target));
@@ -224,6 +224,17 @@ class Entering {
 
   #note(begun: boolean, request: EnterRequest | undefined): void {
     note(this.#machine, this.#plan.entry, this.#plan.by, request?.unique, begun);
+  }
+}
+
+/** EPERM where the daemon may not move it there: it is no root's, and the process's cgroup was not handed to its user. */
+function joinCgroup({ files }: Machine, leaf: string, target: Pid, what: string): void {
+  try {
+    files.writeFileSync(`${leaf}/cgroup.procs`, String(target));
+  } catch (cause) {
+    if (systemErrno(cause) !== 'EACCES') throw cause;
+    const text = `Cannot ${what}: its cgroup is not below the one that nsdir was mounted from, which alone is yours`;
+    throw new FsError('EPERM', text, { cause });
   }
 }
 

@@ -17,6 +17,8 @@ export interface LauncherPlace {
   readonly binary: string;
   readonly socket: string;
   readonly pidFile: string;
+  /** What it is told of its user's subordinate ids (src/init/usernamespace.c). */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** A connection with the launcher. */
@@ -78,7 +80,7 @@ export async function spawnLauncher(place: LauncherPlace): Promise<Socket> {
   const child = spawn(place.binary, ['launcher', place.socket, place.pidFile], {
     cwd: '/',
     detached: true,
-    env: {},
+    env: place.environment ?? {},
     stdio: 'ignore',
   });
   child.unref();

@@ -2,16 +2,18 @@ import * as fs from 'node:fs';
 import path from 'node:path';
 import { createBase } from '../cgroup/controllers.ts';
 import { findHierarchy, pathInHierarchy } from '../cgroup/hierarchy.ts';
-import { containerPath, serialsOf } from '../cgroup/paths.ts';
+import { containerPath, ownLeaf, serialsOf } from '../cgroup/paths.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
-import { runFiles, type Instance } from '../instance.ts';
+import { NO_CGROUP, runFiles, type Instance } from '../instance.ts';
 import { Journal } from '../journal/journal.ts';
 import { linuxKernel } from '../kernel/linux.ts';
 import { Tracers } from '../kernel/tracers.ts';
 import type { Log } from '../log.ts';
+import { isNamespaceKind } from '../namespaces.ts';
 import { createCensusTaker } from '../proc/census.ts';
 import { readStat } from '../proc/process.ts';
+import { subordinateEnvironment } from '../proc/subordinate-ids.ts';
 import type { Commit } from './change.ts';
 import { chainOf, isLive, subtree, type Container } from './container.ts';
 import { Discovery } from './discovery.ts';
@@ -23,6 +25,8 @@ import { Locks } from './locks.ts';
 import { installProgram } from './program.ts';
 import { tellMissed } from './missed-event.ts';
 import type { Machine } from './machine.ts';
+import { NamespaceGroups, type Placing } from './namespace-groups.ts';
+import type { Registry } from './registry.ts';
 import { Store } from './store.ts';
 
 export interface OpenOptions {
@@ -35,6 +39,9 @@ export interface OpenOptions {
   /** Inode number of a container's directory. */
   readonly inodeOf: (container: Container) => number;
 }
+
+/** Directory that stands for the daemon's cgroup where there is none. */
+const GROUPS_BASE = 'containers';
 
 /** pid_namespaces(7) */
 const MACHINE_INIT = 1 as Pid;
@@ -49,13 +56,18 @@ export async function openMachine(
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   installProgram(instance.stateDir, initBinary);
-  const hierarchy = findHierarchy(fs);
-  const cgroupBase = path.join(hierarchy.mountPoint, instance.cgroupName);
+  const kernel = linuxKernel();
+  const groups = instance.cgroupName === NO_CGROUP ? new NamespaceGroups(paths.groups, kernel) : undefined;
+  const files = groups ?? fs;
+  const hierarchy = groups?.hierarchy ?? findHierarchy(fs);
+  const cgroupBase = path.join(hierarchy.mountPoint, groups ? GROUPS_BASE : instance.cgroupName);
   const basePath = pathInHierarchy(hierarchy, cgroupBase);
-  createBase(fs, hierarchy, cgroupBase);
+  createBase(files, hierarchy, cgroupBase);
   const events = Events.open(paths.events);
   const store = openStore(paths.journal, events, log);
   const { registry } = store;
+  registry.root.uid = process.getuid?.() ?? 0;
+  registry.root.gid = process.getgid?.() ?? 0;
   // The machine's own init: of the pid namespace that /proc is of.
   const init = readStat(fs, MACHINE_INIT);
   if (init) registry.root.init = { pid: MACHINE_INIT, startTime: init.starttime };
@@ -68,6 +80,7 @@ export async function openMachine(
     binary: initBinary,
     socket: paths.launcherSocket,
     pidFile: paths.launcherPid,
+    environment: subordinateEnvironment(fs),
     log,
     onExit: async (serial, pid, status) => {
       const code = 'code' in status ? status.code : 128 + status.signal;
@@ -82,13 +95,18 @@ export async function openMachine(
     },
   });
 
-  const kernel = linuxKernel();
+  const cgroupOf = (container: Container) =>
+    containerPath(
+      cgroupBase,
+      chainOf(container).map(({ serial }) => serial),
+    );
+  groups?.placedBy(placingOf(registry, cgroupOf));
   const declaredOf = (text: string): Container => {
     const serials = serialsOf(text, basePath) ?? [];
     const known = serials.map((serial) => registry.get(serial)).filter((container) => container !== undefined);
     return known.findLast(({ found }) => found === undefined) ?? registry.root;
   };
-  const discovery = options.discover ? new Discovery({ files: fs, kernel, store, events, log, declaredOf }) : undefined;
+  const discovery = options.discover ? new Discovery({ files, kernel, store, events, log, declaredOf }) : undefined;
   const machine = {
     instance,
     store,
@@ -97,18 +115,14 @@ export async function openMachine(
     launcher,
     kernel,
     tracer: new Tracers(initBinary),
-    files: fs,
+    files,
     log,
     hierarchy,
     cgroupBase,
-    cgroupOf: (container: Container) =>
-      containerPath(
-        cgroupBase,
-        chainOf(container).map(({ serial }) => serial),
-      ),
+    cgroupOf,
     inodeOf,
     containerOf: (pid: Pid) => {
-      const text = readIfThere(fs, `/proc/${pid}/cgroup`);
+      const text = readIfThere(files, `/proc/${pid}/cgroup`);
       if (text === undefined) return undefined;
       const declared = declaredOf(text);
       return discovery?.within(pid, declared) ?? declared;
@@ -120,6 +134,23 @@ export async function openMachine(
   };
   opened(machine);
   return machine;
+}
+
+/** Who is where, as far as the registry knows. */
+function placingOf(registry: Registry, cgroupOf: (container: Container) => string): Placing {
+  return {
+    *inits() {
+      for (const container of subtree(registry.root)) {
+        const { init, parent, found } = container;
+        if (init && parent && !found) yield { ...init, directory: ownLeaf(cgroupOf(container)) };
+      }
+    },
+    *entered() {
+      for (const { pid, startTime, by, container } of registry.entered.values()) {
+        if (!isNamespaceKind(by)) yield { pid, startTime, directory: ownLeaf(cgroupOf(container)) };
+      }
+    },
+  };
 }
 
 function openStore(file: string, events: Events, log: Log): Store {

@@ -82,9 +82,12 @@ export function requireMaySignal(machine: Machine, target: Pid, uid: number, wha
   throw new FsError('EPERM', `Cannot ${what}: process ${target} is not yours (uid ${uid}); ask its owner or root`);
 }
 
-/** kill(2): root, or a caller whose uid is the target's real or saved one. A process that is gone bothers nobody. */
+/**
+ * kill(2): root, or a caller whose uid is the target's real or saved one. A process that is gone bothers nobody. A daemon of
+ * the caller's own may do what he may, and the kernel says what that is: he has all capabilities in his user namespaces.
+ */
 function maySignal({ files }: Machine, target: Pid, uid: number): boolean {
-  if (uid === 0) return true;
+  if (uid === 0 || uid === process.getuid?.()) return true;
   const status = readIfThere(files, `/proc/${target}/status`);
   const [real, , saved] = (/^Uid:\s+(.*)$/m.exec(status ?? '')?.[1] ?? `${uid} ${uid} ${uid}`).split(/\s+/).map(Number);
   return real === uid || saved === uid;

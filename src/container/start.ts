@@ -9,6 +9,7 @@ import { FsError, systemErrno } from '../errno.ts';
 import type { FileAccess } from '../files.ts';
 import { stateFiles } from '../instance.ts';
 import type { NamespaceKind } from '../namespaces.ts';
+import { OWN_UID } from '../own-user.ts';
 import { now } from '../time.ts';
 import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -43,7 +44,7 @@ export async function start(
     if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
     refuseStart(machine, container, request, what);
     const order = { outer: nearestRunning(container), kinds, signal: request.signal };
-    wayOf(container).refuse?.(container, order, what);
+    wayOf(container).refuse?.(machine, container, order, what);
     await startLocked(machine, container, request, order);
   });
 }
@@ -59,7 +60,7 @@ function refuseStart({ store }: Machine, container: Container, { caller }: Start
   if (container.found) {
     throw new FsError('EBUSY', `Cannot ${what}: it was not made here, so nobody knows how; start it with what made it`);
   }
-  if (container.uid !== 0 || caller.uid !== 0) {
+  if (container.uid !== OWN_UID || caller.uid !== OWN_UID) {
     throw new FsError(
       'EPERM',
       `Cannot ${what}: owner is uid ${container.uid}, caller uid ${caller.uid}, and its processes would be root's; ` +

@@ -12,6 +12,7 @@ import { readIfThere } from '../files.ts';
 import { stateFiles } from '../instance.ts';
 import { adaptConfig, type Adapted } from '../oci/config.ts';
 import { deleteCommand, errorIn, findRuntime, runCommand } from '../oci/runtime.ts';
+import { OWN_UID } from '../own-user.ts';
 import { bundleDirectory, bundlePlace } from './bundle-place.ts';
 import { pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -35,7 +36,10 @@ const run = promisify(execFile);
 export const byBundle: Way = {
   isOf: ({ bundle }) => bundle !== undefined,
   isInitOurs: false,
-  refuse(container, { outer, kinds }, what) {
+  refuse(_machine, container, { outer, kinds }, what) {
+    if (OWN_UID !== 0) {
+      throw new FsError('EPERM', `Cannot ${what}: a bundle's runtime needs root; start it in root's tree`);
+    }
     if (outer) {
       throw new FsError('EBUSY', `Cannot ${what}: a bundle does not start in "${pathOf(outer)}" while that runs`);
     }

@@ -2,6 +2,7 @@ import { ownLeaf } from '../cgroup/paths.ts';
 import { FsError } from '../errno.ts';
 import { stateFiles } from '../instance.ts';
 import { cloneFlags, DEFAULT_KINDS, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { OWN_UID } from '../own-user.ts';
 import { readStat } from '../proc/process.ts';
 import { chainOf, pathOf, type Container } from './container.ts';
 import type { Way } from './way.ts';
@@ -13,21 +14,30 @@ const INIT_COMM = 'nsdir-init';
 export const byInit: Way = {
   isOf: () => true,
   isInitOurs: true,
-  refuse(_container, { outer }, what) {
-    if (outer?.bundle === undefined) return;
-    throw new FsError(
-      'EBUSY',
-      `Cannot ${what}: "${pathOf(outer)}" runs a bundle, which has other files than the machine; move it out of there`,
-    );
+  refuse({ hierarchy }, container, { outer, kinds }, what) {
+    if (outer?.bundle !== undefined) {
+      throw new FsError(
+        'EBUSY',
+        `Cannot ${what}: "${pathOf(outer)}" runs a bundle, which has other files than the machine; move it out of there`,
+      );
+    }
+    // Processes are followed, and killed, by their cgroup or by their pid namespace.
+    if (hierarchy.layout === 'none' && !(kinds ?? wantedKinds(container)).includes('pid')) {
+      throw new FsError(
+        'ENOTSUP',
+        `Cannot ${what} without a pid namespace: there is no cgroup by which its processes could be followed; ` +
+          'see "own cgroup" in nsdir doctor',
+      );
+    }
   },
   async begin(machine, container, order) {
-    const { instance, launcher, cgroupOf } = machine;
+    const { instance, launcher, cgroupOf, hierarchy } = machine;
     const { outer, signal } = order;
-    const kinds = order.kinds ?? wantedKinds(container);
+    const kinds = kindsFor(container, order.kinds ?? wantedKinds(container));
     const init = await launcher.start(
       {
         serial: container.serial,
-        cgroupDir: ownLeaf(cgroupOf(container)),
+        cgroupDir: hierarchy.layout === 'none' ? '' : ownLeaf(cgroupOf(container)),
         flags: cloneFlags(kinds),
         hostname: container.name,
         parentInit: outer?.init?.pid ?? 0,
@@ -49,6 +59,13 @@ function wantedKinds({ kinds, phase }: Container): readonly NamespaceKind[] {
   const wanted = phase === 'declared' ? (kinds ?? []) : (kinds ?? DEFAULT_KINDS);
   const both = phase === 'declared' ? [...DEFAULT_KINDS, ...wanted] : wanted;
   return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => both.includes(kind));
+}
+
+/** Who is not root gets a user namespace, once: what is in it makes the others. */
+function kindsFor(container: Container, kinds: readonly NamespaceKind[]): readonly NamespaceKind[] {
+  if (OWN_UID === 0 || kinds.includes('user')) return kinds;
+  if (chainOf(container).some((around) => around.init && around.kinds?.includes('user'))) return kinds;
+  return NAMESPACE_KINDS.map(({ kind }) => kind).filter((kind) => kind === 'user' || kinds.includes(kind));
 }
 
 function relativePath(container: Container, outer: Container | undefined): string {

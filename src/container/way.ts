@@ -25,7 +25,7 @@ export interface Way {
   /** Whether the init is a program of ours: it takes commands, and signals are not for it. */
   readonly isInitOurs: boolean;
   /** Throws, with the remedy, what stands in the way of a start, before anything is made for it. */
-  refuse?(container: Container, order: Order, what: string): void;
+  refuse?(machine: Machine, container: Container, order: Order, what: string): void;
   /** Gives it its init. Throws the step that failed; the caller then kills what there is. */
   begin(machine: Machine, container: Container, order: Order): Promise<Begun>;
   /** Whether a process of its cgroup is its init, for a daemon whom nobody tells. */

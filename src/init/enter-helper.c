@@ -20,13 +20,15 @@
 
 #define FALLBACK_SHELL "/bin/sh"
 
-/* Everything by writing to .procs; single kinds by linking each of them. 0, or an errno. */
-static int enter(const struct job *job)
+/*
+ * Has `who` enter, `self` or a pid: everything by writing to .procs; single kinds by linking each of them. 0, or an errno.
+ */
+static int ask(const struct job *job, const char *who)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 	int fd, error = 0;
 
-	snprintf(to, sizeof(to), "%s/.proxy/self", job->mount_point);
+	snprintf(to, sizeof(to), "%s/.proxy/%s", job->mount_point, who);
 	for (int at = 0; at < job->part_count; at++) {
 		snprintf(from, sizeof(from), "%s/.ns/%s", job->container, job->parts[at]);
 		if (linkat(AT_FDCWD, from, AT_FDCWD, to, 0))
@@ -38,10 +40,29 @@ static int enter(const struct job *job)
 	fd = open(to, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
-	if (write(fd, "0\n", 2) < 0)
+	if (dprintf(fd, "%d\n", atoi(who)) < 0)
 		error = errno;
 	close(fd);
 	return error;
+}
+
+/* Who is named can be stopped while it waits for the child, but not while it waits for an answer of the tree. */
+static int enter(const struct job *job)
+{
+	char who[16];
+	int status;
+	pid_t child;
+
+	if (!job->named)
+		return ask(job, "self");
+	snprintf(who, sizeof(who), "%d", getpid());
+	child = fork();
+	if (child == 0)
+		_exit(ask(job, who));
+	while (child > 0 && waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return errno;
+	return child < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 }
 
 static bool tell(int channel, enum news what, int value, const int *fds, size_t count)
@@ -95,7 +116,8 @@ _Noreturn void help_enter(const struct job *job, int channel)
 	pid_t child;
 
 	/* Until the command is executed, this very file of the machine's is what runs inside: not to be opened there. */
-	prctl(PR_SET_DUMPABLE, 0);
+	if (!job->named || geteuid() == 0) /* else nobody could trace it who is not root either */
+		prctl(PR_SET_DUMPABLE, 0);
 	error = enter(job);
 	if (error) {
 		tell(channel, REFUSED, error, NULL, 0);

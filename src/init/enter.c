@@ -1,9 +1,11 @@
 /*
- * nsdir-init enter [--part KIND]... [--shell] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]
+ * nsdir-init enter [--part KIND]... [--shell] [--named] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]
  *
  * Runs a command in a container as a person would: a child that entered it, on a terminal of its own if standard input and
  * output are one, else with the caller's stdio as it is. Waits as long as the child lives, passes signals on to it, and
  * exits as it does: its status, 128+n for a signal, 126 and 127 as a shell, 125 if the container cannot be entered.
+ *
+ * With --named the tree does not know who asks, so that a child of the helper asks by the helper's pid.
  *
  * Three processes: this one stays outside; the helper enters by a request to the tree, which is where all is checked; the
  * command is the helper's child, since nobody who enters a pid namespace is in it himself.
@@ -39,6 +41,8 @@ static bool parse(int argc, char **argv, struct job *job)
 	for (; at < argc && !strncmp(argv[at], "--", 2) && argv[at][2]; at++) {
 		if (!strcmp(argv[at], "--shell"))
 			job->shell = true;
+		else if (!strcmp(argv[at], "--named"))
+			job->named = true;
 		else if (!strcmp(argv[at], "--part") && at + 1 < argc && job->part_count < PARTS_MAX)
 			job->parts[job->part_count++] = argv[++at];
 		else
@@ -181,7 +185,7 @@ int enter_main(int argc, char **argv)
 	pid_t helper;
 
 	if (!parse(argc, argv, &job)) {
-		fputs("usage: nsdir-init enter [--part KIND]... [--shell] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n", stderr);
+		fputs("usage: nsdir-init enter [--part KIND]... [--shell] [--named] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n", stderr);
 		return UNREACHABLE;
 	}
 	if (!getcwd(job.cwd, sizeof(job.cwd)))

@@ -16,6 +16,7 @@ struct job {
 	const char *parts[PARTS_MAX];
 	int part_count;
 	bool shell; /* take another shell if the container lacks this one */
+	bool named; /* the tree does not know who asks */
 	char **command;
 	bool has_terminal;
 	char cwd[PATH_MAX];

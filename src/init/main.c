@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
 	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init tracer\n"
-	      "       nsdir-init enter [--part KIND]... [--shell] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",
+	      "       nsdir-init enter [--part KIND]... [--shell] [--named] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",
 	      stderr);
 	return 125;
 }

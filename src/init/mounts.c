@@ -173,7 +173,10 @@ static const char *mount_fresh(const struct mount_table *table)
 	return NULL;
 }
 
-/* In a user namespace the host's mounts are locked together (mount_namespaces(7)): the tree stays, with a new /proc. */
+/*
+ * In a user namespace the host's mounts are locked together (mount_namespaces(7)): the tree stays, with a new /proc. So it
+ * does in a container in one that has such a tree, which cannot be bound without what is mounted in it (EINVAL).
+ */
 static const char *adapt_host_tree(const struct spec *spec, int own)
 {
 	if (spec->flags & CLONE_NEWPID && mount("proc", "/proc", "proc", QUIET, NULL))
@@ -181,13 +184,12 @@ static const char *adapt_host_tree(const struct spec *spec, int own)
 	return own >= 0 && bind_own_directory(own, spec->mount_point) ? "mount its directory" : NULL;
 }
 
+/* On a bind of / at STAGING. */
 static const char *build_root(const struct spec *spec, const struct mount_table *table, int own)
 {
 	char target[PATH_MAX];
 	const char *failed;
 
-	if (mount("/", STAGING, NULL, MS_BIND, NULL))
-		return "bind /";
 	bind_disks(spec, table);
 	if (chdir(STAGING))
 		return "enter the new root";
@@ -216,7 +218,10 @@ const char *own_mount_tree(const struct spec *spec)
 	if (spec->flags & CLONE_NEWUSER)
 		return adapt_host_tree(spec, own);
 	table = table_for(spec); /* before /proc is covered */
-	if ((failed = build_root(spec, table, own)))
+	failed = mount("/", STAGING, NULL, MS_BIND, NULL) ? "bind /" : NULL;
+	if (failed && errno == EINVAL)
+		return adapt_host_tree(spec, own);
+	if (failed || (failed = build_root(spec, table, own)))
 		return failed;
 	if (chdir(STAGING) || syscall(SYS_pivot_root, ".", "."))
 		return "pivot_root";

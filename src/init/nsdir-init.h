@@ -39,7 +39,7 @@
 
 /* A container to be started, as the daemon asks for it. Strings live in the launcher's receive buffer. */
 struct spec {
-	const char *cgroup;      /* its cgroup v2 directory */
+	const char *cgroup;      /* its cgroup v2 directory; empty: it gets none */
 	uint64_t flags;          /* CLONE_NEW* of the namespaces of its own */
 	const char *hostname;    /* its name */
 	pid_t parent;            /* init of the container it starts in, or 0 */
@@ -78,6 +78,9 @@ void set_title(const char *name);
 
 /* start.c */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
+
+/* usernamespace.c */
+int map_ids_of_user(pid_t pid);
 
 /* own-directory.c */
 int open_own_directory(const struct spec *spec);

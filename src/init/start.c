@@ -96,9 +96,9 @@ static int map_ids(int proc, pid_t pid, const char *file)
 static pid_t clone_into(int cgroup, uint64_t flags, uint64_t relation, bool *joins)
 {
 	struct clone3_arguments arguments = {
-		.flags = flags | relation | INTO_CGROUP,
+		.flags = flags | relation | (cgroup >= 0 ? INTO_CGROUP : 0),
 		.exit_signal = relation ? 0 : SIGCHLD,
-		.cgroup = (uint64_t)cgroup,
+		.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
 	};
 	long pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
 
@@ -117,7 +117,8 @@ static pid_t clone_init(const struct spec *spec, int cgroup, int parent, int cha
 	if (pid == 0)
 		init_main(spec, channels[1], joins ? cgroup : -1, parent);
 	if (pid > 0 && spec->flags & CLONE_NEWUSER) {
-		if (map_ids(proc, pid, "uid_map") || map_ids(proc, pid, "gid_map"))
+		if (geteuid() ? map_ids_of_user(pid)
+			      : map_ids(proc, pid, "uid_map") || map_ids(proc, pid, "gid_map"))
 			kill(pid, SIGKILL);
 		else
 			send(channels[0], "", 1, MSG_NOSIGNAL);
@@ -198,8 +199,7 @@ static _Noreturn void help(const struct spec *spec, struct opened *opened)
 static int open_all(const struct spec *spec, struct opened *opened, const char **step)
 {
 	*step = "open its cgroup";
-	opened->cgroup = open(spec->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (opened->cgroup < 0)
+	if (*spec->cgroup && (opened->cgroup = open(spec->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return errno;
 	if (spec->parent) {
 		*step = "open the parent's init";

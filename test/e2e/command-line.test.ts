@@ -118,7 +118,7 @@ test('nsdir doctor --json is for scripts', async () => {
 test('nsdir doctor exits 1 where something is missing, with the command that mends it', async () => {
   using place = emptyDirectory();
   await using copy = await publicCopy();
-  const { status, stdout } = await nsdir(['doctor', '--json', place.dir], AS_USER, copy.nsdir);
+  const { status, stdout } = await nsdir(['doctor', '--adapter', 'device', '--json', place.dir], AS_USER, copy.nsdir);
   const report = JSON.parse(stdout) as Report;
   const capabilities = report.checks.find(({ name }) => name === 'capabilities');
   expect([status, capabilities?.ok, report.daemon]).toEqual([1, false, null]);

@@ -38,10 +38,10 @@ test('another file system is left alone', async () => {
   expect(stderr).toContain(`umount ${place.dir}`);
 });
 
-test('an ordinary user is told to be root', async () => {
+test('an ordinary user who wants the device is told to be root', async () => {
   using place = emptyDirectory();
   await using copy = await publicCopy();
-  const outcome = await nsdir(['mount', place.dir], AS_USER, copy.nsdir);
+  const outcome = await nsdir(['mount', '--adapter', 'device', place.dir], AS_USER, copy.nsdir);
   expectRefusal(outcome, place.dir, 'CAP_SYS_ADMIN', 'sudo');
 });
 

@@ -145,3 +145,22 @@ const calls = fc
 
 /** Directory calls of several users, crowded into few names. */
 export const sequences: fc.Arbitrary<Sequence> = fc.record({ mode: pick(0o777, 0o1777, 0o2777, 0o3777, 0o755), calls });
+
+/**
+ * The same by one user, of what libfuse 2 passes on: renames without flags, both times or none, both the present or none, in steps of a
+ * second after the epoch, a chown that says something.
+ */
+export const plainSequences: fc.Arbitrary<Sequence> = sequences.map(({ mode: top, calls: made }) => ({
+  mode: top,
+  calls: made
+    .map((call): Call => ({ ...call, user: USERS[0]!, ...(call.call === 'rename' && { flags: 0 }) }))
+    .map((call) => (call.call === 'utimens' ? { ...call, ...plainTimes(call) } : call))
+    .map((call) => (call['uid'] === -1 && call['gid'] === -1 ? { ...call, gid: 0 } : call)),
+}));
+
+function plainTimes({ atime, mtime }: Call): { readonly atime: unknown; readonly mtime: unknown } {
+  if (atime === 'omit' || mtime === 'omit') return { atime: 'omit', mtime: 'omit' };
+  if (atime === 'now' || mtime === 'now') return { atime: 'now', mtime: 'now' };
+  const plain = (time: unknown) => (Array.isArray(time) ? [Math.max(1, Number(time[0])), 0] : time);
+  return { atime: plain(atime), mtime: plain(mtime) };
+}

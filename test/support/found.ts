@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { eventually, mounted, type Mounted } from './mounted.ts';
 
-/** A tree that shows what others made, too: all that is on the machine. */
-export function discovering(how: 'on' | 'exact' = 'on'): Promise<Mounted> {
-  return mounted('--discovery', how);
+/** A tree that shows what others made, too: all that is on the machine. `options` are further ones of `nsdir mount`. */
+export function discovering(how: 'on' | 'exact' = 'on', ...options: string[]): Promise<Mounted> {
+  return mounted('--discovery', how, ...options);
 }
 
 /** A command outside of every container of ours, that made namespaces; killed at the end of the test. */

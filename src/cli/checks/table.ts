@@ -1,16 +1,20 @@
 import { capabilities } from './capabilities.ts';
+import type { Adapter } from '../adapter.ts';
 import type { Check } from './check.ts';
 import { cgroups } from './cgroups.ts';
 import { criu } from './criu.ts';
 import { entering } from './entering.ts';
 import { fuseDevice } from './fuse-device.ts';
+import { fuseNative } from './fuse-native.ts';
+import { fusermount } from './fusermount.ts';
 import { init } from './init.ts';
 import { KERNEL_FEATURES } from './kernel-features.ts';
 import { mountPoint } from './mount-point.ts';
 import { node } from './node.ts';
+import { ownCgroup, ownIds, userNamespaces } from './without-root.ts';
 
-/** Everything that `nsdir mount` asks before it begins, and `nsdir doctor` shows. One more is one more row. */
-export const CHECKS: readonly Check[] = [
+/** What the device needs, and what it does better with. One more is one more row. */
+const DEVICE_CHECKS: readonly Check[] = [
   node,
   capabilities,
   fuseDevice,
@@ -21,3 +25,22 @@ export const CHECKS: readonly Check[] = [
   entering,
   criu,
 ];
+
+/** What a user without root needs. */
+const NATIVE_CHECKS: readonly Check[] = [
+  node,
+  fuseDevice,
+  fuseNative,
+  fusermount,
+  userNamespaces,
+  ownIds,
+  ownCgroup,
+  init,
+  mountPoint,
+  entering,
+];
+
+/** Everything that `nsdir mount` asks before it begins, and `nsdir doctor` shows. */
+export function checksFor(adapter: Adapter): readonly Check[] {
+  return adapter === 'device' ? DEVICE_CHECKS : NATIVE_CHECKS;
+}

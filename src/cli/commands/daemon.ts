@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { abortConnection } from '../../../mount/device/fusectl.ts';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
 import { DeviceSession, type SessionOptions } from '../../../mount/device/session.ts';
+import { inodeNumber } from '../../../mount/native/inode.ts';
+import { NativeSession } from '../../../mount/native/session.ts';
 import { runDiscovery } from '../../container/discovery-run.ts';
 import { forgetFound } from '../../container/found.ts';
 import { openMachine } from '../../container/open-machine.ts';
@@ -13,6 +15,7 @@ import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
+import { adapterFrom, type Adapter } from '../adapter.ts';
 import { discoveryFrom, type DiscoveryMode } from '../discovery-mode.ts';
 
 const { O_CREAT, O_WRONLY } = constants;
@@ -40,6 +43,7 @@ export const daemon = defineCommand({
     'state-dir': { type: 'string', argument: 'DIR', summary: 'output of detached commands' },
     cgroup: { type: 'string', argument: 'NAME', summary: 'cgroup below the cgroup v2 root' },
     trace: { type: 'string', argument: 'FILE', summary: 'append every request and reply' },
+    adapter: { type: 'string', argument: 'NAME', summary: 'device, which is open as descriptor 3, or fuse-native' },
     'no-resend': { type: 'boolean', summary: 'keep unanswered requests by itself, as kernels before 6.9 need' },
     discovery: { type: 'string', argument: 'HOW', summary: 'on, exact or off' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info, warn or error' },
@@ -58,11 +62,15 @@ export const daemon = defineCommand({
       traceFile: values.trace,
       withoutResend: values['no-resend'] === true,
       discovery: discoveryFrom(values.discovery),
+      adapter: adapterFrom(values.adapter) ?? 'device',
     });
   },
 });
 
-type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'> & { readonly discovery: DiscoveryMode };
+type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'> & {
+  readonly discovery: DiscoveryMode;
+  readonly adapter: Adapter;
+};
 
 async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
   const files = runFiles(instance);
@@ -76,20 +84,23 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
     log,
     initBinary: INIT_BINARY,
     discover: options.discovery !== 'off',
-    inodeOf: ({ serial }) => directoryId(serial),
+    inodeOf: ({ serial }) =>
+      options.adapter === 'fuse-native' ? inodeNumber(directoryId(serial)) : directoryId(serial),
   });
   if (!existsSync(files.session)) machine.store.forgetDone();
   await recover(machine);
   await removeStaleImages(machine);
   if (!machine.discovery) forgetFound(machine);
-  const session = new DeviceSession({
-    fd: DEVICE_FD,
-    machine,
-    ...options,
-    incarnation: nextIncarnation(files.incarnation),
-  });
+  const incarnation = nextIncarnation(files.incarnation);
+  // The library's mount ends with the daemon that made it.
+  if (options.adapter === 'fuse-native') await clearAway(instance.mountPoint);
+  const session =
+    options.adapter === 'fuse-native'
+      ? await NativeSession.mount({ machine, ...options, incarnation })
+      : new DeviceSession({ fd: DEVICE_FD, machine, ...options, incarnation });
   // Only now: who was told to be inside may wait for an answer of this mount, and cannot stop before.
   void finishEntering(machine);
+  overwrite(files.cgroup, `${instance.cgroupName}\n`);
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();
   if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');

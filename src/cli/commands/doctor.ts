@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { healthOf, isOurs, mountsAt } from '../../../mount/device/mountpoint.ts';
+import { adapterOf, healthOf, isOurs, mountsAt } from '../../../mount/device/mountpoint.ts';
 import { type Instance, runFiles } from '../../instance.ts';
+import { adapterFrom, usualAdapter, type Adapter } from '../adapter.ts';
 import { type Finding, runChecks } from '../checks/check.ts';
-import { CHECKS } from '../checks/table.ts';
+import { checksFor } from '../checks/table.ts';
 import { thisMachine } from '../checks/this-machine.ts';
 import { defineCommand } from '../command.ts';
 import { daemonProcesses } from '../daemon-processes.ts';
@@ -17,7 +18,7 @@ interface DaemonReport {
   readonly supervisorPid: number | null;
   /** Of the program it was started from, `null` if that is gone. */
   readonly version: string | null;
-  readonly adapter: 'device' | null;
+  readonly adapter: Adapter | null;
   /** Whether its mount answers. */
   readonly alive: boolean;
   readonly journalBytes: number | null;
@@ -29,19 +30,21 @@ export const doctor = defineCommand({
   usage: '[OPTION…] [DIR]',
   details: ['Exits 1 if something that nsdir mount needs is missing.'],
   options: {
-    json: { type: 'boolean', summary: 'as JSON: version, mountPoint, checks, daemon' },
+    json: { type: 'boolean', summary: 'as JSON: version, adapter, mountPoint, checks, daemon' },
+    adapter: { type: 'string', argument: 'NAME', summary: 'what this adapter needs: device (of root) or fuse-native' },
     ...INSTANCE_OPTIONS,
   },
   words: [0, 1],
   async run({ values, words }) {
+    const adapter = adapterFrom(values.adapter) ?? usualAdapter();
     const instance = await placeFor(words[0], values);
-    const checks = await runChecks(CHECKS, await thisMachine(), instance);
+    const checks = await runChecks(checksFor(adapter), await thisMachine(), instance);
     const daemon = await daemonReport(instance);
     const version = await packageVersion();
     const text =
       values.json === true
-        ? JSON.stringify({ version, mountPoint: instance.mountPoint, checks, daemon }, undefined, 2)
-        : [...checkLines(checks), ...daemonLines(instance, daemon)].join('\n');
+        ? JSON.stringify({ version, adapter, mountPoint: instance.mountPoint, checks, daemon }, undefined, 2)
+        : [...choiceLines(adapter, values.adapter), ...checkLines(checks), ...daemonLines(instance, daemon)].join('\n');
     process.stdout.write(`${text}\n`);
     return checks.some(({ ok, required }) => required && !ok) ? 1 : 0;
   },
@@ -56,7 +59,7 @@ async function daemonReport(instance: Instance): Promise<DaemonReport | null> {
     pid: daemon.pid,
     supervisorPid: supervisor?.pid ?? null,
     version: (await versionOf(daemon.pid)) ?? null,
-    adapter: mounted ? 'device' : null,
+    adapter: mounted ? adapterOf(top) : null,
     alive: mounted && (await healthOf(instance.mountPoint)).alive,
     journalBytes: await sizeOf(runFiles(instance).journal),
   };
@@ -68,6 +71,14 @@ async function sizeOf(file: string): Promise<number | null> {
   } catch {
     return null;
   }
+}
+
+/** Which adapter it speaks of, and why. */
+function choiceLines(adapter: Adapter, asked: string | undefined): string[] {
+  const why = asked === undefined ? 'as root' : 'as --adapter says';
+  if (adapter === 'device') return [`nsdir mount speaks with the kernel itself over /dev/fuse (device), ${why}`, ''];
+  const because = asked === undefined ? 'since this is not root' : why;
+  return [`nsdir mount goes through fuse-native and a setuid fusermount, ${because}: see docs/semantics.md, 22`, ''];
 }
 
 function checkLines(checks: readonly Finding[]): string[] {

@@ -1,3 +1,4 @@
+import { adapterOf, mountOf } from '../../../mount/device/mountpoint.ts';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FsError, systemErrno } from '../../errno.ts';
@@ -50,8 +51,10 @@ async function enterWith({ values, words, rest = [] }: Invocation<typeof OPTIONS
   await serialAt(directory);
   await ensureRunning(directory);
   const command = rest.length > 0 ? rest : [process.env['SHELL'] ?? '/bin/sh'];
+  const mount = await mountOf(instance.mountPoint);
   return await standIn(await initBinary(), [
     'enter',
+    ...(mount && adapterOf(mount) === 'fuse-native' ? ['--named'] : []),
     ...kinds.flatMap((kind) => ['--part', kind]),
     ...(rest.length > 0 ? [] : ['--shell']),
     instance.mountPoint,

@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { clearAway } from '../../../mount/device/mountpoint.ts';
 import type { Instance } from '../../instance.ts';
+import { adapterFrom, usualAdapter } from '../adapter.ts';
 import { bringUp, makeDirectories, superviseInForeground } from '../bring-up.ts';
 import { type Finding, type Machine, runChecks } from '../checks/check.ts';
 import { isMounted } from '../checks/mount-point.ts';
-import { CHECKS } from '../checks/table.ts';
+import { checksFor } from '../checks/table.ts';
 import { thisMachine } from '../checks/this-machine.ts';
 import { defineCommand, Failure } from '../command.ts';
 import { daemonProcesses, endDaemon, killDaemon, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
@@ -23,6 +24,11 @@ export const mount = defineCommand({
   ],
   options: {
     foreground: { type: 'boolean', short: 'f', summary: 'stay, log to the terminal, end with SIGTERM or ^C' },
+    adapter: {
+      type: 'string',
+      argument: 'NAME',
+      summary: 'device (default for root) or fuse-native (for other users, who need no privilege)',
+    },
     trace: { type: 'string', argument: 'FILE', summary: 'write every request and reply to FILE' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info (default), warn or error' },
     'no-resend': { type: 'boolean', summary: 'do as on a kernel before 6.9, which cannot send a request again' },
@@ -36,10 +42,11 @@ export const mount = defineCommand({
   words: [0, 1],
   async run({ values, words }) {
     const discovery = discoveryFrom(values.discovery);
+    const adapter = adapterFrom(values.adapter) ?? usualAdapter();
     const instance = await placeFor(words[0], values);
     const machine = await thisMachine();
     if (await isMounted(machine, instance)) return alreadyMounted(instance);
-    refuseUnless(await runChecks(CHECKS, machine, instance), instance);
+    refuseUnless(await runChecks(checksFor(adapter), machine, instance), instance);
 
     const lock = await lockInstance(instance);
     try {
@@ -54,11 +61,11 @@ export const mount = defineCommand({
         ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
       ];
       if (values.foreground !== true) {
-        const pid = await bringUp(instance, options);
+        const pid = await bringUp(instance, adapter, options);
         process.stdout.write(`mounted at ${instance.mountPoint} (daemon ${pid})\n`);
         return 0;
       }
-      return await superviseInForeground(instance, options, lock.release);
+      return await superviseInForeground(instance, adapter, options, lock.release);
     } finally {
       await lock.release();
     }

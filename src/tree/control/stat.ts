@@ -1,4 +1,5 @@
 import { accounting, machineAccounting, processAccounting, statText } from '../../cgroup/accounting.ts';
+import { processes } from '../../cgroup/cgroup.ts';
 import { isLive } from '../../container/container.ts';
 import { ownCgroup } from '../../container/kill-found.ts';
 import { ROOT_SERIAL } from '../../ids.ts';
@@ -14,6 +15,10 @@ export const stat: ControlEntry = {
   produce: async (machine, container) => {
     const { files, hierarchy, cgroupOf } = machine;
     if (container.serial === ROOT_SERIAL) return { text: statText(machineAccounting(files, hierarchy.mountPoint)) };
+    if (hierarchy.layout === 'none') {
+      const pids = await processes(files, cgroupOf(container));
+      return { text: statText(await processAccounting(files, pids)) };
+    }
     if (!container.found) return { text: statText(await accounting(files, cgroupOf(container))) };
     const own = await ownCgroup(machine, container);
     if (own !== undefined) return { text: statText(await accounting(files, own)) };

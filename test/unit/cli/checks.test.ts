@@ -2,7 +2,7 @@ import { Volume } from 'memfs';
 import { describe, expect, test } from 'vitest';
 import { type Finding, type Machine, runChecks } from '../../../src/cli/checks/check.ts';
 import { enteringOn } from '../../../src/cli/checks/entering.ts';
-import { CHECKS } from '../../../src/cli/checks/table.ts';
+import { checksFor } from '../../../src/cli/checks/table.ts';
 import type { FileAccess } from '../../../src/files.ts';
 import { instanceFor } from '../../../src/instance.ts';
 import type { Mount } from '../../../src/mountinfo.ts';
@@ -36,7 +36,7 @@ async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map
     ailmentOf: () => Promise.resolve(undefined),
     ...machine,
   };
-  const found = await runChecks(CHECKS, everything, instanceFor('/namespaces'));
+  const found = await runChecks(checksFor('device'), everything, instanceFor('/namespaces'));
   return new Map(found.map((finding) => [finding.name, finding]));
 }
 

@@ -1,0 +1,44 @@
+import { accessSync, constants } from 'node:fs';
+import { userInfo } from 'node:os';
+import { type FileAccess, readIfThere } from '../files.ts';
+
+/** Ids that somebody may use besides his own (subuid(5)). */
+export interface IdRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The ranges that `file`, /etc/subuid or /etc/subgid, gives a user, by name or number. */
+export function subordinateIds(files: FileAccess, file: string, user: { name: string; uid: number }): IdRange[] {
+  const lines = (readIfThere(files, file) ?? '').split('\n').map((line) => line.split(':'));
+  return lines
+    .filter(([who]) => who === user.name || who === String(user.uid))
+    .map(([, first, count]) => ({ first: Number(first), count: Number(count) }))
+    .filter(({ first, count }) => Number.isInteger(first) && Number.isInteger(count) && count > 0);
+}
+
+/** Kinds of ids: what the launcher calls them, which program maps them, and where ranges are. */
+const KINDS = [
+  { variable: 'NSDIR_UIDS', program: '/usr/bin/newuidmap', file: '/etc/subuid' },
+  { variable: 'NSDIR_GIDS', program: '/usr/bin/newgidmap', file: '/etc/subgid' },
+] as const;
+
+/** What a launcher of an ordinary user is told of his subordinate ids (src/init/usernamespace.c); nothing for root's. */
+export function subordinateEnvironment(files: FileAccess): NodeJS.ProcessEnv {
+  const { username: name, uid } = userInfo();
+  if (uid === 0) return {};
+  const known = KINDS.flatMap(({ variable, program, file }) => {
+    const [range] = subordinateIds(files, file, { name, uid });
+    return range && isExecutable(program) ? [[variable, `${program} ${range.first} ${range.count}`]] : [];
+  });
+  return Object.fromEntries(known) as NodeJS.ProcessEnv;
+}
+
+function isExecutable(program: string): boolean {
+  try {
+    accessSync(program, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
