@@ -6,6 +6,7 @@ import { waitUntil } from '../cgroup/wait.ts';
 import { FsError } from '../errno.ts';
 import { ifThere, readIfThere, readlinkIfAllowed } from '../files.ts';
 import type { Pid } from '../ids.ts';
+import { parseMountinfo } from '../mountinfo.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
 import { namespacesOf, readStat, readStatus } from '../proc/process.ts';
 import { pathOf, type Container } from './container.ts';
@@ -61,6 +62,11 @@ export async function preflight(machine: Machine, container: Container): Promise
   if (hidden !== undefined) {
     throw cannot(`what it has mounted at ${hidden} cannot be seen on the machine, so it could not be found again`);
   }
+  if (!isOurs && hasNoPlaceForCriu(machine, init.pid)) {
+    throw cannot(
+      'its root is read-only and has no /tmp, which CRIU needs to restore it; make that directory in the bundle',
+    );
+  }
   const pids = await processes(files, ownLeaf(machine.cgroupOf(container)));
   const family = new Set<number>([init.pid]);
   for (const pid of byAncestry(machine, pids)) if (family.has(pid.parent)) family.add(pid.pid);
@@ -80,6 +86,13 @@ export async function preflight(machine: Machine, container: Container): Promise
     const why = obstacle(machine, pid, isOurs && pid === init.pid);
     if (why !== undefined) throw cannot(`${name} ${why}`);
   }
+}
+
+/** CRIU puts the old root at `tmp` in the new one, or at a directory that it makes there. */
+function hasNoPlaceForCriu({ files }: Machine, init: Pid): boolean {
+  if (files.existsSync(`/proc/${init}/root/tmp`)) return false;
+  const mounts = parseMountinfo(readIfThere(files, `/proc/${init}/mountinfo`) ?? '');
+  return mounts.find(({ mountPoint }) => mountPoint === '/')?.options.includes('ro') === true;
 }
 
 /** A mount point of a bundle's of which the machine does not know what is there. */

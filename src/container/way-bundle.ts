@@ -7,8 +7,10 @@ import { pathInHierarchy } from '../cgroup/hierarchy.ts';
 import { kill } from '../cgroup/kill.ts';
 import { ownLeaf, startLeaf } from '../cgroup/paths.ts';
 import { removeCgroup } from '../cgroup/remove.ts';
+import { waitUntil } from '../cgroup/wait.ts';
 import { FsError } from '../errno.ts';
-import { readIfThere } from '../files.ts';
+import { readIfThere, type FileAccess } from '../files.ts';
+import type { Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { adaptConfig, type Adapted } from '../oci/config.ts';
 import { deleteCommand, errorIn, findRuntime, runCommand } from '../oci/runtime.ts';
@@ -23,6 +25,9 @@ const BUNDLE_START_LIMIT_MS = 30_000;
 
 /** How long a runtime, with a bundle's hooks, may take to forget a container that has ended. */
 const BUNDLE_END_LIMIT_MS = 10_000;
+
+/** The runtime is done a moment before the process it made goes on as the bundle's program. */
+const EXECUTE_WAIT_MS = 500;
 
 /** Bytes of a config.json; a longer one is refused. */
 const CONFIG_LIMIT_BYTES = 4 << 20;
@@ -79,6 +84,7 @@ export const byBundle: Way = {
         },
       );
       await removeCgroup(files, startLeaf(directory));
+      await waitUntil(() => !isRuntime(files, init.pid), EXECUTE_WAIT_MS, signal);
       return { init, kinds: adapted?.kinds ?? [] };
     } catch (error) {
       const why = errorIn(place.log);
@@ -98,6 +104,11 @@ export const byBundle: Way = {
     }
   },
 };
+
+/** Whether the process is still the runtime's own part of it (`runc:[2:INIT]`). */
+function isRuntime(files: FileAccess, pid: Pid): boolean {
+  return /^(?:runc:\[|crun)/.test(readIfThere(files, `/proc/${pid}/comm`) ?? '');
+}
 
 /** Its config.json as it is run here; `undefined` if it cannot be read or is none, of which the runtime will say more. */
 async function adapt(bundle: string, cgroupsPath: string): Promise<Adapted | undefined> {

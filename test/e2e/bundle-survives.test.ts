@@ -129,4 +129,19 @@ describe('a container that runs a bundle', () => {
     await tree.ok(`mv ${made.dir}/gone ${made.dir}/rootfs; echo running > web/.state`);
     await made.counter.beyond(made.counter.last());
   });
+
+  it('is not saved where it could not be restored: without a /tmp in a root that is read-only', async ({ skip }) => {
+    skip(missing !== undefined, missing);
+    await tree.ok(`rmdir ${made.dir}/rootfs/tmp`);
+    await link();
+    await tree.ok('echo running > web/.state');
+    await made.counter.beyond(3);
+    expect((await tree.sh(`tar cf ${disk.at('web.tar')} web`)).status).not.toBe(0);
+    expect(await tree.ok('cat web/.error')).toMatch(/read-only and has no \/tmp.*make that directory/);
+    await made.counter.beyond(made.counter.last() + 2);
+    made.configure((config) => ({ ...config, root: { ...config.root, readonly: false } }));
+    await tree.ok('echo stopped > web/.state; echo running > web/.state');
+    await tree.ok(`tar cf ${disk.at('web.tar')} web && rm -rf web && tar xf ${disk.at('web.tar')}`);
+    await made.counter.beyond(made.counter.last() + 2);
+  });
 });

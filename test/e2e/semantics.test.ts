@@ -27,7 +27,7 @@ describe.each(DOCUMENTS)('%s says what happens', (document) => {
 });
 
 /**
- * What fuse-native cannot know or do, as section 21 of the document says: a command of the example, and why. All other
+ * What fuse-native cannot know or do, as section 23 of the document says: a command of the example, and why. All other
  * examples hold for both adapters.
  */
 const OTHERWISE = [
@@ -44,6 +44,7 @@ const OTHERWISE = [
   { command: 'cp -a web /tmp/nsdir-example', why: 'archivers are not known' },
   { command: 'tar cf - --exclude=.checkpoint web', why: 'root does not read .signal' },
   { command: 'nsdir checkpoint web /tmp/nsdir-example', why: 'root does not read .signal' },
+  { command: 'tar cf $bundle/web.tar web', why: 'archivers are not known' },
 ] as const;
 
 function reasonFor({ steps }: Example): string | undefined {
