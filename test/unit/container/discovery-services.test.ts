@@ -1,0 +1,81 @@
+import { Volume } from 'memfs';
+import { expect, test } from 'vitest';
+import { subtree, type Container } from '../../../src/container/container.ts';
+import { Discovery } from '../../../src/container/discovery.ts';
+import type { FileAccess } from '../../../src/files.ts';
+import type { Pid } from '../../../src/ids.ts';
+import { FakeMachine } from '../../support/fake-machine.ts';
+import { addProcess, type FakeProcess } from '../../support/proc-tree.ts';
+
+const MACHINE = {
+  ...{ mnt: 1, uts: 2, ipc: 3, net: 4, pid: 5, pid_for_children: 5 },
+  ...{ user: 6, cgroup: 7, time: 8, time_for_children: 8 },
+};
+const ID = 'c0ffee'.padEnd(64, '1');
+
+/** Kinds that a container of docker's has of its own. */
+const docker = (first: number) => ({
+  ...{ mnt: first, uts: first + 1, ipc: first + 2, net: first + 3, pid: first + 4, pid_for_children: first + 4 },
+  cgroup: first + 5,
+});
+
+/** A server with docker and services of systemd, as far as /proc shows them on a unified host; without what is of no concern. */
+const PROCESSES: readonly (FakeProcess & { readonly in: string })[] = [
+  { pid: 1, ppid: 0, comm: 'systemd', in: '/init.scope' },
+  { pid: 400, comm: 'systemd-udevd', in: '/system.slice/systemd-udevd.service/udev', ns: { mnt: 40, uts: 41 } },
+  { pid: 500, comm: 'dockerd', in: '/system.slice/docker.service' },
+  // PrivateTmp=yes; the workers are of the same set.
+  { pid: 600, comm: 'nginx', in: '/system.slice/nginx.service', ns: { mnt: 60 } },
+  { pid: 601, ppid: 600, comm: 'nginx', in: '/system.slice/nginx.service', ns: { mnt: 60 }, uids: [33, 33, 33, 33] },
+  // An instance of a template, PrivateTmp=yes and PrivateNetwork=yes.
+  {
+    pid: 650,
+    comm: 'redis-server',
+    in: '/system.slice/system-redis.slice/redis@main.service',
+    ns: { mnt: 65, net: 66 },
+  },
+  { pid: 700, comm: 'containerd-shim', in: '/system.slice/containerd.service' },
+  { pid: 720, ppid: 700, comm: 'postgres', in: `/system.slice/docker-${ID}.scope`, ns: docker(70), nsPids: [720, 1] },
+  { pid: 721, ppid: 720, comm: 'postgres', in: `/system.slice/docker-${ID}.scope`, ns: docker(70), nsPids: [721, 60] },
+  // A sandbox made in it.
+  {
+    ...{ pid: 722, ppid: 721, comm: 'bwrap', in: `/system.slice/docker-${ID}.scope` },
+    ...{ ns: { ...docker(70), mnt: 80, user: 81 }, nsPids: [722, 70] },
+  },
+];
+
+test('containers of docker and services of systemd are directories, under their names and where they were made', async () => {
+  using machine = new FakeMachine();
+  const volume = new Volume();
+  for (const { in: cgroup, ...process } of PROCESSES) {
+    const ns = { ...MACHINE, ...process.ns };
+    addProcess(volume, { ...process, cgroup: `0::${cgroup}\n`, ns });
+    for (const [link, inode] of Object.entries(ns)) {
+      machine.kernel.namespaces.set(`${process.pid}/${link}`, { inode, id: BigInt(inode) });
+    }
+  }
+  volume.writeFileSync('/proc/loadavg', `0 0 0 1/${PROCESSES.length} 722\n`);
+  const { kernel, store, events, log, declaredOf } = machine;
+  store.registry.root.init = { pid: 1 as Pid, startTime: 101 };
+  const files = volume as unknown as FileAccess;
+  const discovery = new Discovery({ files, kernel, store, events, log, declaredOf });
+  await discovery.ready();
+  const found: Record<string, unknown> = {};
+  for (const container of subtree(store.registry.root)) {
+    if (container.found) found[pathOf(container)] = [await discovery.processesOf(container), container.kinds];
+  }
+  expect(found).toEqual({
+    'systemd-udevd': [[400], ['mnt', 'uts']],
+    nginx: [[600, 601], ['mnt']],
+    'redis@main': [[650], ['mnt', 'net']],
+    [ID.slice(0, 12)]: [
+      [720, 721],
+      ['mnt', 'uts', 'ipc', 'net', 'pid', 'cgroup'],
+    ],
+    [`${ID.slice(0, 12)}/unnamed1`]: [[722], ['mnt', 'user']],
+  });
+});
+
+function pathOf({ parent, name }: Container): string {
+  return parent?.found ? `${pathOf(parent)}/${name}` : name;
+}
