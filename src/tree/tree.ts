@@ -188,9 +188,10 @@ export class Tree implements Filesystem {
       return;
     }
     if (!source.within && !target.within && source.container === target.container && to.name === bundle.name) {
-      const text = this.#waiting.take(source.container, from.name);
+      const text = this.#waiting.named(source.container, from.name);
       if (text !== undefined) {
         this.#linkBundle(request, source.container, text);
+        this.#waiting.take(source.container, from.name);
         return;
       }
     }

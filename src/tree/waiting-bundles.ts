@@ -65,6 +65,11 @@ export class WaitingBundles {
     return this.#get(id).text;
   }
 
+  /** What the link of this name says; `undefined` if there is none. */
+  named(container: Container, name: string): string | undefined {
+    return this.#named(container, name)?.text;
+  }
+
   /** What the link of this name says; it waits no more. `undefined` if there is none. */
   take(container: Container, name: string): string | undefined {
     const found = this.#named(container, name);

@@ -189,4 +189,11 @@ describe('what cannot be started says why in .error, and leaves nothing:', () =>
       delete process.env['NSDIR_RUNTIME'];
     }
   });
+
+  it('keeps a link that was to replace its .bundle when that is refused', async () => {
+    await tree.ok('mkdir web; echo running > web/.state; ln -s /other web/CuAbCdEf');
+    const { stderr } = await tree.sh('mv -T web/CuAbCdEf web/.bundle');
+    expect(stderr).toMatch(/Device or resource busy/);
+    expect(await tree.ok('readlink web/CuAbCdEf')).toBe('/other');
+  });
 });
