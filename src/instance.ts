@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { OWN_UID } from './own-user.ts';
 
 /** One daemon's places: several may live on one machine, each with its mount point, run directory and cgroup. */
 export interface Instance {
@@ -27,7 +28,7 @@ const ID_MAX_LENGTH = 24;
 export function instanceFor(mountPoint: string = DEFAULT_MOUNT_POINT): Instance {
   const absolute = path.resolve(mountPoint);
   const id = instanceId(absolute);
-  const { runDir, stateDir } = userDirectories(process.getuid?.() ?? 0);
+  const { runDir, stateDir } = userDirectories(OWN_UID);
   return {
     id,
     mountPoint: absolute,

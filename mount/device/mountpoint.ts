@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Mount, parseMountinfo } from '../../src/mountinfo.ts';
 import { type ChildResult, runBounded } from './child.ts';
 import { abortConnection } from './fusectl.ts';
+import { OWN_UID } from '../../src/own-user.ts';
 
 /** The type /proc/mounts shows for our mounts: file system `fuse`, subtype `nsdir` (mount.fuse3(8)). */
 const MOUNT_TYPE = 'fuse.nsdir';
@@ -12,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const UMOUNT_TIMEOUT_MS = 5_000;
 
 /** Others than root unmount what they mounted by the setuid program of libfuse (fusermount(1)). */
-const IS_ROOT = process.getuid?.() === 0;
+const IS_ROOT = OWN_UID === 0;
 
 /** Mounts stacked on one directory that are cleared away in one go. */
 const MAX_STACKED = 64;

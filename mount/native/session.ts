@@ -12,6 +12,7 @@ import { operationsOf, type Outcome } from './operations.ts';
 import { LIBRARY_OPTIONS } from './options.ts';
 import { PathTree } from './path-tree.ts';
 import { LibraryThreads } from './threads.ts';
+import { OWN_UID } from '../../src/own-user.ts';
 
 /** How often to look whether somebody has taken the mount away: the library does not say. */
 const LOOK_EVERY_MS = 250;
@@ -50,7 +51,7 @@ export class NativeSession {
     // The library does not say who asks. The kernel lets nobody in but who mounted, and that is this process's own user.
     const caller = {
       pid: checkedPid(process.pid),
-      uid: process.getuid?.() ?? 0,
+      uid: OWN_UID,
       gid: process.getgid?.() ?? 0,
     };
     const threads = await LibraryThreads.watch();

@@ -1,4 +1,5 @@
 import { UsageError } from './command.ts';
+import { OWN_UID } from '../own-user.ts';
 
 /** What speaks with the kernel: the protocol over /dev/fuse, for root, or the npm package fuse-native. */
 export const ADAPTERS = ['device', 'fuse-native'] as const;
@@ -13,5 +14,5 @@ export function adapterFrom(text: string | undefined): Adapter | undefined {
 
 /** What may be done by who asks: root mounts by itself, others through a setuid program. */
 export function usualAdapter(): Adapter {
-  return process.getuid?.() === 0 ? 'device' : 'fuse-native';
+  return OWN_UID === 0 ? 'device' : 'fuse-native';
 }

@@ -6,6 +6,7 @@ import { delegatedCgroup } from '../cgroup/delegated.ts';
 import { readIfThere } from '../files.ts';
 import { DEFAULT_MOUNT_POINT, type Instance, instanceFor, NO_CGROUP, runFiles } from '../instance.ts';
 import { Failure, type OptionTable, type Values } from './command.ts';
+import { OWN_UID } from '../own-user.ts';
 
 /** Options of every command that needs the daemon's directories. */
 export const PLACE_OPTIONS = {
@@ -61,7 +62,7 @@ export async function placeFor(
 
 /** Root's is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */
 function cgroupNameOf(instance: Instance): string {
-  if (process.getuid?.() === 0) return instance.cgroupName;
+  if (OWN_UID === 0) return instance.cgroupName;
   const known = noted(runFiles(instance).cgroup);
   if (known !== undefined) return known.trim();
   const own = delegatedCgroup(fs);

@@ -29,6 +29,7 @@ import { preflight } from './preflight.ts';
 import { whatItHas } from './surroundings.ts';
 import { vethsOf } from './veths.ts';
 import { currentProgram } from './program.ts';
+import { OWN_UID } from '../own-user.ts';
 
 /** A dump of 512 MB takes 2 s; one that takes this long is ended. */
 const DUMP_LIMIT_MS = 600_000;
@@ -96,7 +97,7 @@ interface Plan {
 }
 
 function refuse(machine: Machine, top: Container, what: string, caller: Pid): void {
-  if (process.getuid?.() !== 0) {
+  if (OWN_UID !== 0) {
     throw new FsError('EPERM', `Cannot ${what}: CRIU needs root; mount the tree as root to have checkpoints`);
   }
   if (!machine.store.registry.get(top.serial) || !isLive(top)) {

@@ -28,6 +28,7 @@ import type { Machine } from './machine.ts';
 import { NamespaceGroups, type Placing } from './namespace-groups.ts';
 import type { Registry } from './registry.ts';
 import { Store } from './store.ts';
+import { OWN_UID } from '../own-user.ts';
 
 export interface OpenOptions {
   readonly instance: Instance;
@@ -66,7 +67,7 @@ export async function openMachine(
   const events = Events.open(paths.events);
   const store = openStore(paths.journal, events, log);
   const { registry } = store;
-  registry.root.uid = process.getuid?.() ?? 0;
+  registry.root.uid = OWN_UID;
   registry.root.gid = process.getgid?.() ?? 0;
   // The machine's own init: of the pid namespace that /proc is of.
   const init = readStat(fs, MACHINE_INIT);

@@ -7,6 +7,7 @@ import { contains, isLive, pathOf, subtree, type Container } from './container.t
 import { hasFound } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { wayOf } from './ways.ts';
+import { OWN_UID } from '../own-user.ts';
 
 /** signal(7): real-time signals as the C library counts them. */
 const RTMIN = 34;
@@ -87,7 +88,7 @@ export function requireMaySignal(machine: Machine, target: Pid, uid: number, wha
  * the caller's own may do what he may, and the kernel says what that is: he has all capabilities in his user namespaces.
  */
 function maySignal({ files }: Machine, target: Pid, uid: number): boolean {
-  if (uid === 0 || uid === process.getuid?.()) return true;
+  if (uid === 0 || uid === OWN_UID) return true;
   const status = readIfThere(files, `/proc/${target}/status`);
   const [real, , saved] = (/^Uid:\s+(.*)$/m.exec(status ?? '')?.[1] ?? `${uid} ${uid} ${uid}`).split(/\s+/).map(Number);
   return real === uid || saved === uid;
