@@ -88,7 +88,10 @@ export async function mounted(...options: string[]): Promise<Mounted> {
       run('setpriv', [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', 'sh', '-c', script], { cwd: dir }),
     async ok(script, extra) {
       const { status, stdout, stderr } = await sh(script, extra);
-      if (status !== 0) throw new Error(`status ${status} of: ${script}\n${stdout}\n${stderr}`);
+      if (status !== 0) {
+        const { stdout: reasons } = await sh("find . -name .error -exec grep -H '' {} + 2>/dev/null");
+        throw new Error(`status ${status} of: ${script}\n${stdout}\n${stderr}\n${reasons}`);
+      }
       return stdout;
     },
     background(command, ...args) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrno } from '../../errno.ts';
@@ -45,9 +46,7 @@ export class Reader {
       const entries = await this.#slots.use(() => readdir(directory, { withFileTypes: true }));
       const names = entries.map((entry) => entry.name);
       const own = names.includes('.state') ? await this.#slots.use(() => figures(directory)) : {};
-      const origin = names.includes('.origin')
-        ? await ifThere(readFile(path.join(directory, '.origin'), 'utf8'))
-        : undefined;
+      const origin = names.includes('.origin') ? await readFile(path.join(directory, '.origin'), 'utf8') : undefined;
       const inner = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
       const children = await Promise.all(inner.map((entry) => this.read(path.join(directory, entry.name), entry.name)));
       return {
@@ -58,7 +57,8 @@ export class Reader {
       };
     } catch (error) {
       const errno = systemErrno(error) ?? String(error);
-      return errno === 'ENOENT' ? undefined : { name, error: errno, children: [] };
+      // What a name in the kernel's cache leads to may fail otherwise than the name once its container is gone.
+      return errno === 'ENOENT' || !existsSync(directory) ? undefined : { name, error: errno, children: [] };
     }
   }
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Counts in the file "$1", and adds the number, with that which it saw last in the file "$2" of another one, to the file
-# "$3": "OWN SEEN".
+# Counts in the link "$1", and makes, in the directory "$3", a directory that is called after the number and that which
+# it saw last in the link "$2" of another one: "OWN SEEN". No file of it is ever open, so all may be taken away from it.
 own=0
 seen=0
 while :; do
   own=$((own + 1))
-  echo "$own $seen" >>"$3"
-  echo "$own" >"$1.new" && mv "$1.new" "$1"
-  if read -r other <"$2"; then seen=$other; fi
+  mkdir "$3/$own $seen"
+  ln -sf "$own" "$1.new" && mv -T "$1.new" "$1"
+  if other=$(readlink "$2"); then seen=$other; fi
 done 2>/dev/null
