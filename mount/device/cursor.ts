@@ -1,6 +1,7 @@
 import { endianness } from 'node:os';
 import { FsError } from '../../src/errno.ts';
 import { NAME_MAX_BYTES } from '../../src/ids.ts';
+import { utf8Length } from '../../src/utf8.ts';
 import { OUT_HEADER_BYTES, REPLY_BUFFER_BYTES } from './abi.ts';
 
 /** The protocol has the machine's own byte order. */
@@ -34,13 +35,14 @@ export class ShortRequest extends MalformedRequest {}
  */
 export class Reader {
   readonly #bytes: Buffer;
-  readonly #view: DataView;
+  readonly #words: Uint32Array;
   #position = 0;
   #end = 0;
 
+  /** `bytes` begins at a multiple of four, as a buffer of its own does. */
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#words = wordsOf(bytes);
   }
 
   /** Begins at the buffer's first byte; nothing from `length` on is read. */
@@ -65,11 +67,12 @@ export class Reader {
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), LITTLE_ENDIAN);
+    const at = this.#take(2);
+    return LITTLE_ENDIAN ? this.#bytes.readUInt16LE(at) : this.#bytes.readUInt16BE(at);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), LITTLE_ENDIAN);
+    return this.#word(this.#take(4));
   }
 
   /** A number that must be exact: an id or a handle. Over 2^53 - 1 it is MalformedRequest: nothing here gives such. */
@@ -87,16 +90,16 @@ export class Reader {
   /** Seconds of a time, may be before 1970; clamped to the exact numbers, as a file system of narrower times does. */
   i64Clamped(): number {
     const at = this.#take(8);
-    const low = this.#view.getUint32(LITTLE_ENDIAN ? at : at + 4, LITTLE_ENDIAN);
-    const value = this.#view.getInt32(LITTLE_ENDIAN ? at + 4 : at, LITTLE_ENDIAN) * TWO_32 + low;
+    const low = this.#word(LITTLE_ENDIAN ? at : at + 4);
+    const value = (this.#word(LITTLE_ENDIAN ? at + 4 : at) | 0) * TWO_32 + low;
     return Math.max(Number.MIN_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));
   }
 
   /** A request's number: bit 63 says that the kernel sends it again (FUSE_UNIQUE_RESEND), the rest is its name. */
   requestId(): RequestId {
     const at = this.#take(8);
-    const low = this.#view.getUint32(LITTLE_ENDIAN ? at : at + 4, LITTLE_ENDIAN);
-    const high = this.#view.getUint32(LITTLE_ENDIAN ? at + 4 : at, LITTLE_ENDIAN);
+    const low = this.#word(LITTLE_ENDIAN ? at : at + 4);
+    const high = this.#word(LITTLE_ENDIAN ? at + 4 : at);
     const resent = high >= RESEND_BIT;
     const unique = (resent ? high - RESEND_BIT : high) * TWO_32 + low;
     if (unique > Number.MAX_SAFE_INTEGER) throw new MalformedRequest(`request number too large at byte ${at}`);
@@ -137,9 +140,23 @@ export class Reader {
 
   #wide(): number {
     const at = this.#take(8);
-    const low = this.#view.getUint32(LITTLE_ENDIAN ? at : at + 4, LITTLE_ENDIAN);
-    return this.#view.getUint32(LITTLE_ENDIAN ? at + 4 : at, LITTLE_ENDIAN) * TWO_32 + low;
+    const low = this.#word(LITTLE_ENDIAN ? at : at + 4);
+    return this.#word(LITTLE_ENDIAN ? at + 4 : at) * TWO_32 + low;
   }
+
+  #word(at: number): number {
+    return (at & 3) === 0 ? (this.#words[at >> 2] as number) : unaligned(this.#bytes, at);
+  }
+}
+
+/** The protocol's structures are aligned; one that follows a text may not be. */
+function unaligned(bytes: Buffer, at: number): number {
+  return LITTLE_ENDIAN ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
+}
+
+/** Words in the machine's own order: an array of them is quicker than a DataView or than what Buffer has. */
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
 }
 
 /**
@@ -148,12 +165,12 @@ export class Reader {
  */
 export class Writer {
   readonly buffer: Buffer;
-  readonly #view: DataView;
+  readonly #words: Uint32Array;
   #position = OUT_HEADER_BYTES;
 
   constructor(capacity: number = REPLY_BUFFER_BYTES) {
     this.buffer = Buffer.alloc(capacity);
-    this.#view = new DataView(this.buffer.buffer, this.buffer.byteOffset, capacity);
+    this.#words = wordsOf(this.buffer);
   }
 
   /** Leaves room for the header, which `finish` writes. */
@@ -171,12 +188,13 @@ export class Writer {
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#position, value, LITTLE_ENDIAN);
+    if (LITTLE_ENDIAN) this.buffer.writeUInt16LE(value, this.#position);
+    else this.buffer.writeUInt16BE(value, this.#position);
     this.#position += 2;
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#position, value, LITTLE_ENDIAN);
+    this.#word(this.#position, value);
     this.#position += 4;
   }
 
@@ -210,16 +228,23 @@ export class Writer {
 
   /** Writes `fuse_out_header`; `error` is a positive errno number or 0. Gives the length of the whole reply. */
   finish(id: RequestId, error: number): number {
-    this.#view.setUint32(0, this.#position, LITTLE_ENDIAN);
-    this.#view.setInt32(4, -error, LITTLE_ENDIAN);
+    this.#word(0, this.#position);
+    this.#word(4, -error);
     const high = Math.floor(id.unique / TWO_32);
     this.#wide(8, id.resent ? high + RESEND_BIT : high, id.unique);
     return this.#position;
   }
 
   #wide(at: number, high: number, low: number): void {
-    this.#view.setUint32(LITTLE_ENDIAN ? at : at + 4, low, LITTLE_ENDIAN);
-    this.#view.setUint32(LITTLE_ENDIAN ? at + 4 : at, high, LITTLE_ENDIAN);
+    this.#word(LITTLE_ENDIAN ? at : at + 4, low);
+    this.#word(LITTLE_ENDIAN ? at + 4 : at, high);
+  }
+
+  /** Every field of a reply is at a multiple of four (linux/fuse.h). */
+  #word(at: number, value: number): void {
+    const index = at >> 2;
+    if ((at & 3) !== 0 || index >= this.#words.length) throw new RangeError(`no word at byte ${at} of a reply`);
+    this.#words[index] = value;
   }
 }
 
@@ -227,12 +252,4 @@ export class Writer {
 function nonAscii(text: string, length: number): string {
   if (length > NAME_MAX_BYTES || Buffer.byteLength(text) <= NAME_MAX_BYTES) return text;
   return '\u{FFFD}'.padEnd(length - 2, '?');
-}
-
-/** Bytes `text` has as UTF-8; cheap for what is ASCII only. */
-export function utf8Length(text: string): number {
-  for (let index = 0; index < text.length; index++) {
-    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text);
-  }
-  return text.length;
 }

@@ -1,7 +1,8 @@
 import { S_IFDIR, S_IFMT, type DirEntry } from '../../src/tree/filesystem.ts';
 import { ROOT_ID, type NodeId } from '../../src/tree/node-id.ts';
+import { utf8Length } from '../../src/utf8.ts';
 import { DIRENT_ALIGN, DIRENT_BYTES, ENTRY_OUT_BYTES } from './abi.ts';
-import { utf8Length, type Writer } from './cursor.ts';
+import type { Writer } from './cursor.ts';
 import { encodeEntry } from './encode.ts';
 
 /** Cookies below this one are the codec's own; those of a file system begin here. */

@@ -1,4 +1,5 @@
 import type { NodeId } from '../../src/tree/node-id.ts';
+import { utf8Length } from '../../src/utf8.ts';
 import {
   FUSE_EXPIRE_ONLY,
   NOTIFY_INC_EPOCH,
@@ -8,7 +9,7 @@ import {
   NOTIFY_RESEND,
   OUT_HEADER_BYTES,
 } from './abi.ts';
-import { utf8Length, Writer } from './cursor.ts';
+import { Writer } from './cursor.ts';
 
 /**
  * Notifications: replies to nobody, whose `unique` is 0 and whose `error` is the positive code (`fuse_dev_do_write`).

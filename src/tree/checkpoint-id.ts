@@ -32,12 +32,12 @@ export function slotId(serial: Serial, slot: number, index: number): NodeId {
 
 /** 0 for an id that is in none. */
 export function slotOf(id: NodeId): number {
-  const slot = Math.floor(entryOf(id) / SLOT_SPAN);
+  const slot = (entryOf(id) / SLOT_SPAN) | 0;
   return slot >= FIRST_SLOT ? slot : 0;
 }
 
 export function indexOf(id: NodeId): number {
-  return entryOf(id) % SLOT_SPAN;
+  return entryOf(id) & (SLOT_SPAN - 1);
 }
 
 /** Whether it is in `.checkpoint`, or is it. */

@@ -33,11 +33,9 @@ export function withCheckpoints(inner: FastFilesystem, { view }: Pick<FastTreeOp
       return inner.lookup?.(request, parent, name) ?? DEFER;
     },
     getattr(request, id) {
-      const container = containerOf(id);
-      if (entryOf(id) === CHECKPOINT_ENTRY && container && view.resolves(container, checkpoint)) {
-        return controlAttr(container, checkpoint, 0);
-      }
-      return isImages(id) ? DEFER : (inner.getattr?.(request, id) ?? DEFER);
+      if (!isImages(id)) return inner.getattr?.(request, id) ?? DEFER;
+      const container = entryOf(id) === CHECKPOINT_ENTRY ? containerOf(id) : undefined;
+      return container && view.resolves(container, checkpoint) ? controlAttr(container, checkpoint, 0) : DEFER;
     },
     readdir(request, id, cookie) {
       if (entryOf(id) === CHECKPOINT_ENTRY) return [];

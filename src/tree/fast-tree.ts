@@ -21,6 +21,7 @@ import {
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { isProxyId } from './proxy-id.ts';
+import { utf8Length } from '../utf8.ts';
 import { isWaitingId, isWaitingName } from './waiting-bundles.ts';
 import { controlAttr, directoryAttr, type Node, type View } from './view.ts';
 
@@ -76,13 +77,13 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   const getattr = (id: NodeId): Attr | typeof DEFER => {
     const container = view.registry.get(serialOf(id));
     if (!container) return DEFER;
-    const { control } = view.node(id);
+    const control = view.controlOf(id);
     if (!control) return directoryAttr(container);
     if (!view.resolves(container, control)) return plain.isOpen(id) ? controlAttr(container, control, 0) : DEFER;
-    if (control.text) return controlAttr(container, control, Buffer.byteLength(control.text(container)));
+    if (control.text) return controlAttr(container, control, utf8Length(control.text(container)));
     if (isSubdirectory(control)) return controlAttr(container, control, 0);
     const target = fixedTarget({ container, control }, places);
-    return target === undefined ? DEFER : controlAttr(container, control, Buffer.byteLength(target));
+    return target === undefined ? DEFER : controlAttr(container, control, utf8Length(target));
   };
 
   return {

@@ -24,8 +24,9 @@ export function serialOf(id: NodeId): Serial {
   return Math.floor(id / ENTRY_SPAN) as Serial;
 }
 
+/** By bits, which are right up to 2^53 (ToInt32): the rest of a division by a call costs more than all else of a GETATTR. */
 export function entryOf(id: NodeId): number {
-  return id % ENTRY_SPAN;
+  return id & (ENTRY_SPAN - 1);
 }
 
 export const ROOT_ID = 1 as NodeId;

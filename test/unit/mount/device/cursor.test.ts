@@ -1,7 +1,8 @@
 /** Numbers and texts at their edges. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MalformedRequest, Reader, utf8Length, Writer } from '../../../../mount/device/cursor.ts';
+import { MalformedRequest, Reader, Writer } from '../../../../mount/device/cursor.ts';
+import { utf8Length } from '../../../../src/utf8.ts';
 import { str, u64 } from './support.ts';
 
 function read<T>(bytes: Uint8Array, take: (reader: Reader) => T): T {
