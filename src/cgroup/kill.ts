@@ -49,9 +49,7 @@ export async function kill(
  * dead. False if it is gone, or on kernels before 5.14, where only {@link kill} can.
  */
 export function killAtOnce(files: FileAccess, directory: string): boolean {
-  if (!files.existsSync(`${directory}/cgroup.kill`)) return false;
-  killTree(files, directory);
-  return true;
+  return tryWriteKnob(files, directory, 'cgroup.kill', '1');
 }
 
 /** A cgroup that goes meanwhile is as good as killed. */

@@ -26,10 +26,15 @@ export async function removeUnlessPopulated(files: FileAccess, container: string
   }
 }
 
+/** Removes a container's cgroup if nobody lives in it and it has no cgroup but its leaf; whether it is gone. */
+export function removeIfEmpty(files: FileAccess, container: string): boolean {
+  return rmdirUnlessBusy(files, ownLeaf(container)) && rmdirUnlessBusy(files, container);
+}
+
 /** One pass; whether the directory is gone. */
 async function removeOnce(files: FileAccess, directory: string): Promise<boolean> {
   // Nearly always there is the leaf of a container and nothing else.
-  if (rmdirUnlessBusy(files, ownLeaf(directory)) && rmdirUnlessBusy(files, directory)) return true;
+  if (removeIfEmpty(files, directory)) return true;
   const innermostFirst = (await subtree(files, directory)).reverse();
   let busy = false;
   await forEachPaced(innermostFirst, (cgroup) => {

@@ -1,7 +1,7 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import { processes } from '../cgroup/cgroup.ts';
 import { kill, killAtOnce, KILL_LIMIT_MS } from '../cgroup/kill.ts';
-import { removeCgroup } from '../cgroup/remove.ts';
+import { removeCgroup, removeIfEmpty } from '../cgroup/remove.ts';
 import { FsError } from '../errno.ts';
 import { isGone } from '../files.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
@@ -80,9 +80,8 @@ export async function remove(
     const directory = machine.cgroupOf(container);
     const live = isLive(container);
     if (live || files.existsSync(directory)) {
-      // This, an exit and the drop.
-      store.requireRoom(3);
-      store.commit([{ op: 'phase', serial, phase: 'removing', at: now() }], request.unique);
+      // With room for an exit and the drop.
+      store.commit([{ op: 'phase', serial, phase: 'removing', at: now() }], request.unique, 2);
       await destroy(machine, container, directory);
       if (live) events.emit(container, 'killed');
     }
@@ -106,6 +105,11 @@ async function destroy(machine: Machine, container: Container, directory: string
   // The news of the inits' ends wakes us; then, nearly always, nobody is left.
   if (!killAtOnce(machine.files, directory)) await kill(machine, directory, { limitMs: 0 });
   await Promise.all([...subtree(container)].map((node) => initGone(node, EXIT_WAIT_MS)));
+  // A cgroup that can be removed had nobody in it.
+  if (!hasFound(container) && removeIfEmpty(machine.files, directory)) {
+    await ended(machine, container);
+    return;
+  }
   if (!(await killAll(machine, container, REMOVE_WAIT_MS))) {
     machine.log.warn({ container: container.serial }, 'killed processes are not gone yet; the removal goes on without');
     void aftermath(machine, directory, container);

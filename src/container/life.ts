@@ -17,7 +17,8 @@ export async function initExited(machine: Machine, serial: Serial, init: Pid, st
   const { store, events } = machine;
   const container = store.registry.get(serial);
   if (container?.init?.pid !== init) return;
-  store.commit([{ op: 'exit', serial, status, at: now() }]);
+  // Of one that is being removed, the drop tells more.
+  if (container.phase !== 'removing') store.commit([{ op: 'exit', serial, status, at: now() }]);
   events.emit(container, 'exited', status);
   waiting.get(container)?.();
   await settle(machine, container);

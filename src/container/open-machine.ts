@@ -6,6 +6,7 @@ import { containerPath, ownLeaf, serialsOf } from '../cgroup/paths.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { NO_CGROUP, runFiles, type Instance } from '../instance.ts';
+import { keptText } from '../kept-text.ts';
 import { Journal } from '../journal/journal.ts';
 import { linuxKernel } from '../kernel/linux.ts';
 import { Tracers } from '../kernel/tracers.ts';
@@ -108,6 +109,7 @@ export async function openMachine(
     return known.findLast(({ found }) => found === undefined) ?? registry.root;
   };
   const discovery = options.discover ? new Discovery({ files, kernel, store, events, log, declaredOf }) : undefined;
+  const ownCgroups = keptText('/proc/self/cgroup');
   const machine = {
     instance,
     store,
@@ -123,7 +125,7 @@ export async function openMachine(
     cgroupOf,
     inodeOf,
     containerOf: (pid: Pid) => {
-      const text = readIfThere(files, `/proc/${pid}/cgroup`);
+      const text = pid === process.pid && !groups ? ownCgroups() : readIfThere(files, `/proc/${pid}/cgroup`);
       if (text === undefined) return undefined;
       const declared = declaredOf(text);
       return discovery?.within(pid, declared) ?? declared;

@@ -39,10 +39,10 @@ export class Store {
 
   /**
    * Makes the changes. `done` is the number of the request they carry out. Throws what the journal throws, ENOSPC above
-   * all; then nothing was changed.
+   * all, also if there is no room for `more` commits that will follow what cannot be undone; then nothing was changed.
    */
-  commit(changes: readonly Change[], done?: number): void {
-    this.#journal.append(done === undefined ? { changes } : { changes, done });
+  commit(changes: readonly Change[], done?: number, more = 0): void {
+    this.#journal.append(done === undefined ? { changes } : { changes, done }, more * COMMIT_BYTES);
     for (const change of changes) this.registry.apply(change);
     if (done !== undefined) this.#remember(done);
     for (const listener of this.#listeners) listener(changes);

@@ -47,16 +47,21 @@ export class Journal<Entry> {
     return this.#bytes;
   }
 
-  /** Throws the errno of write(2), ENOSPC above all, and leaves the file as it was. */
-  append(entry: Entry): void {
-    const line = Buffer.from(formatLine(entry));
+  /**
+   * Throws the errno of write(2), ENOSPC above all, and leaves the file as it was; also if there is no room for `room` bytes
+   * more behind it, of which nothing stays.
+   */
+  append(entry: Entry, room = 0): void {
+    const text = formatLine(entry);
+    const line = Buffer.from(room === 0 ? text : text.padEnd(text.length + room, '\0'));
     try {
       writeAll(this.#fd, line, this.#path);
     } catch (error) {
       ftruncateSync(this.#fd, this.#bytes);
       throw error;
     }
-    this.#bytes += line.length;
+    this.#bytes += line.length - room;
+    if (room > 0) ftruncateSync(this.#fd, this.#bytes);
   }
 
   /** Throws as `append` if there is no room for `bytes` more now. What is written for it is taken back. */
