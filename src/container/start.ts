@@ -115,7 +115,8 @@ export async function prepareCgroups(
   if (files.existsSync(directory)) await clearAway(files, directory, signal);
   for (const ancestor of chainOf(container)) {
     const path = machine.cgroupOf(ancestor);
-    createUnlessThere(machine, path);
+    // Ancestors mostly are: asking is cheaper than an exception.
+    if (ancestor === container || !files.existsSync(path)) createUnlessThere(machine, path);
     enableControllers(files, hierarchy, path);
   }
   createUnlessThere(machine, leaf);
@@ -132,8 +133,6 @@ async function clearAway(files: FileAccess, directory: string, signal: AbortSign
 }
 
 function createUnlessThere({ files }: Machine, directory: string): void {
-  // Ancestors mostly are: asking is cheaper than an exception.
-  if (files.existsSync(directory)) return;
   try {
     createCgroup(files, directory);
   } catch (error) {

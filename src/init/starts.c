@@ -80,9 +80,6 @@ static bool take_report(int index)
 		return true;
 	}
 	report.step[sizeof(report.step) - 1] = '\0';
-	/* Only now, so that the child need not wait for it; it is not reaped yet, so its pid is its own. */
-	if (report.error == REPORT_READY && starting[index].pid > 0 && !starting[index].start_time)
-		starting[index].start_time = start_time_of(starting[index].pid);
 	if (report.error == REPORT_READY &&
 	    (starting[index].pid <= 0 || !starting[index].start_time || starting[index].cancelled))
 		finish(index, ECANCELED, "killed while starting");
@@ -136,6 +133,9 @@ void start_begin(uint64_t id, uint64_t serial, const struct spec *spec)
 	*new = (struct starting){ .id = id, .serial = serial, .link = link_number() };
 	if (has_room())
 		error = begin_start(spec, &new->pid, &new->helper, &new->channel, &step);
+	/* While the child works, and before it executes a program: the file waits for that. It is not reaped yet. */
+	if (!error && new->pid > 0)
+		new->start_time = start_time_of(new->pid);
 	if (error) {
 		link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);
 		return;
