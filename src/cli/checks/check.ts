@@ -38,6 +38,8 @@ export interface Machine {
     readonly version: string;
     readonly lacks: string | undefined;
   }>;
+  /** Path of the program that runs OCI bundles; throws where there is none. */
+  readonly runtime: () => string;
   readonly mountsAt: (directory: string) => Promise<Mount[]>;
   /** The mount that a path is in, going by the kernel's table alone. */
   readonly mountOf: (file: string) => Promise<Mount | undefined>;

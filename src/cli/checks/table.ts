@@ -11,6 +11,7 @@ import { init } from './init.ts';
 import { KERNEL_FEATURES } from './kernel-features.ts';
 import { mountPoint } from './mount-point.ts';
 import { node } from './node.ts';
+import { runtime } from './runtime.ts';
 import { ownCgroup, ownIds, userNamespaces } from './without-root.ts';
 
 /** What the device needs, and what it does better with. One more is one more row. */
@@ -24,6 +25,7 @@ const DEVICE_CHECKS: readonly Check[] = [
   ...KERNEL_FEATURES,
   entering,
   criu,
+  runtime,
 ];
 
 /** What a user without root needs. */
@@ -40,7 +42,7 @@ const NATIVE_CHECKS: readonly Check[] = [
   entering,
 ];
 
-/** Everything that `nsdir mount` asks before it begins, and `nsdir doctor` shows. */
+/** Everything that `nsdir doctor` shows; `nsdir mount` asks what is required before it begins. */
 export function checksFor(adapter: Adapter): readonly Check[] {
   return adapter === 'device' ? DEVICE_CHECKS : NATIVE_CHECKS;
 }

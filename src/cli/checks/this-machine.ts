@@ -4,6 +4,7 @@ import { runBounded } from '../../../mount/device/child.ts';
 import { healthOf, mountOf, mountsAt } from '../../../mount/device/mountpoint.ts';
 import { checkCriu, findCriu } from '../../checkpoint/criu.ts';
 import { systemErrno } from '../../errno.ts';
+import { findRuntime } from '../../oci/runtime.ts';
 import { initBinary } from '../package.ts';
 import type { Machine } from './check.ts';
 
@@ -23,6 +24,7 @@ export async function thisMachine(): Promise<Machine> {
       const found = await findCriu();
       return { ...found, lacks: await checkCriu(found) };
     },
+    runtime: () => findRuntime().program,
     runInit: () => runBounded(initPath, [], INIT_TIMEOUT_MS),
     async openDevice(path) {
       try {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Finding, type Machine, runChecks } from '../../../src/cli/checks/check.ts';
 import { enteringOn } from '../../../src/cli/checks/entering.ts';
 import { checksFor } from '../../../src/cli/checks/table.ts';
+import { FsError } from '../../../src/errno.ts';
 import type { FileAccess } from '../../../src/files.ts';
 import { instanceFor } from '../../../src/instance.ts';
 import type { Mount } from '../../../src/mountinfo.ts';
@@ -30,6 +31,7 @@ async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map
     initPath: '/opt/nsdir/dist/nsdir-init',
     openDevice: () => Promise.resolve(undefined),
     criu: () => Promise.resolve({ program: '/usr/sbin/criu', version: '4.2', lacks: undefined }),
+    runtime: () => '/usr/sbin/runc',
     runInit: () => Promise.resolve({ status: 125, stderr: 'usage: …' }),
     mountsAt: () => Promise.resolve([]),
     mountOf: () => Promise.resolve(undefined),
@@ -155,6 +157,20 @@ describe('CHECKS', () => {
     expect(found.get(name)).toMatchObject({ required: true, ok: false });
     expect(found.get(name)?.problem).toMatch(problem);
     expect(found.get(name)?.remedy).toMatch(remedy);
+  });
+
+  test('say what no bundle can be run without, and go on', async () => {
+    const runtime = () => {
+      throw new FsError('ENOENT', 'there is neither runc nor crun here');
+    };
+    expect((await findings({ machine: { runtime } })).get('OCI runtime')).toEqual({
+      name: 'OCI runtime',
+      required: false,
+      ok: false,
+      found: 'none',
+      problem: 'Cannot run bundles: there is neither runc nor crun here',
+      remedy: 'apt install runc',
+    });
   });
 
   test('take a stale mount of ours for a good mount point', async () => {
