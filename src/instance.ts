@@ -25,10 +25,11 @@ export const DEFAULT_MOUNT_POINT = '/namespaces';
 /** An id names sockets, whose paths are short (`sun_path` has 108 bytes, unix(7)). */
 const ID_MAX_LENGTH = 24;
 
-export function instanceFor(mountPoint: string = DEFAULT_MOUNT_POINT): Instance {
+/** `uid`: whose daemon it is; ours, or root's. */
+export function instanceFor(mountPoint: string = DEFAULT_MOUNT_POINT, uid: number = OWN_UID): Instance {
   const absolute = path.resolve(mountPoint);
   const id = instanceId(absolute);
-  const { runDir, stateDir } = userDirectories(OWN_UID);
+  const { runDir, stateDir } = userDirectories(uid);
   return {
     id,
     mountPoint: absolute,

@@ -51,13 +51,20 @@ export async function placeFor(
   directory: string | undefined,
   values: Values<typeof INSTANCE_OPTIONS>,
 ): Promise<Instance> {
-  const standard = instanceFor(await canonical(directory ?? defaultMountPoint()));
+  const mountPoint = await canonical(directory ?? defaultMountPoint());
+  const standard = instanceFor(mountPoint, await daemonUidAt(mountPoint));
   const instance = {
     ...standard,
     runDir: path.resolve(values['run-dir'] ?? standard.runDir),
     stateDir: path.resolve(values['state-dir'] ?? standard.stateDir),
   };
   return { ...instance, cgroupName: values.cgroup ?? cgroupNameOf(instance) };
+}
+
+/** Who mounted the tree that is there: root, or we. Where there is none, it would be we. */
+async function daemonUidAt(mountPoint: string): Promise<number> {
+  const top = (await mountsAt(mountPoint)).at(-1);
+  return top && isOurs(top) && top.superOptions.includes('user_id=0') ? 0 : OWN_UID;
 }
 
 /** Root's is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */

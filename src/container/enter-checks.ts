@@ -5,6 +5,7 @@ import { runFiles } from '../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { credentialsIn, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
 import type { ProcStat, ProcStatus } from '../proc/parse.ts';
+import { isMapped, rootOf } from '../proc/id-map.ts';
 import { pidFor } from '../proc/pid-view.ts';
 import { isAlive, isKernelThread, isZombie, namespaceInode, readStat, readStatus } from '../proc/process.ts';
 import { whyNotTrace } from '../proc/tracing-rule.ts';
@@ -220,6 +221,18 @@ export function initSeenBy(machine: Machine, { target, container }: Entry, what:
   const seen = container.init && pidFor(machine, target, container.init.pid);
   if (seen !== undefined) return seen;
   throw new FsError('EPERM', `Cannot ${what}: the container's init is not in the pid namespace of process ${target}`);
+}
+
+/**
+ * Whether the target's user has no number in the container's user namespace. Root of the machine would stay that in all that
+ * asks for owners, among processes that may trace him there: so he becomes the root of the container. EPERM if there is none.
+ */
+export function isNobodyThere({ files }: Machine, { target, container }: Entry, what: string): boolean {
+  const { init } = container;
+  const uids = readStatus(files, target)?.uids ?? [];
+  if (!init || uids.every((uid) => isMapped(files, init.pid, 'uid', uid))) return false;
+  if (rootOf(files, init.pid, 'uid') !== undefined && rootOf(files, init.pid, 'gid') !== undefined) return true;
+  throw new FsError('EPERM', `Cannot ${what}: neither uid ${uids[0]} nor 0 is an id in its user namespace`);
 }
 
 /** What an error on the way means; those of a system call in the target, of setns(2) above all, say little themselves. */

@@ -14,6 +14,7 @@ import {
   explain,
   find,
   initSeenBy,
+  isNobodyThere,
   missingKinds,
   notYetIn,
   wantedOf,
@@ -30,6 +31,8 @@ import { start, type Starter } from './start.ts';
 
 /** linux/sched.h */
 const CLONE_FS = 0x200n;
+/** linux/prctl.h */
+const PR_SET_DUMPABLE = 4n;
 /** The same on all machines (asm-generic/unistd.h). */
 const SYS_PIDFD_OPEN = 434n;
 
@@ -200,7 +203,8 @@ class Entering {
     check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined: entry.kinds === undefined });
     checkContainer(this.#machine, entry.container, what);
     const missing = notYetIn(this.#machine, entry.target, wanted);
-    if (missing.length > 0) await tracee.call(joining(initPid, missing));
+    const becomesRoot = missing.includes('user') && isNobodyThere(this.#machine, entry, what);
+    if (missing.length > 0) await tracee.call(joining(initPid, missing, becomesRoot));
     else await tracee.end();
   }
 
@@ -238,17 +242,28 @@ function joinCgroup({ files }: Machine, leaf: string, target: Pid, what: string)
   }
 }
 
-/** The system calls by which a process joins namespaces of `init`, a pid as it knows it itself; one setns(2) joins all or none. */
-function joining(init: number, kinds: readonly NamespaceKind[]): Call[] {
+/**
+ * The system calls by which a process joins namespaces of `init`, a pid as it knows it itself; one setns(2) joins all or none.
+ * Who becomes the root of a user namespace is looked into by nobody there, since before that he is somebody else, and leaves
+ * his groups outside, where it is sure that he may.
+ */
+function joining(init: number, kinds: readonly NamespaceKind[], becomesRoot: boolean): Call[] {
   const calls = ARCHITECTURES[process.arch]?.calls;
   if (!calls) throw new FsError('ENOSYS', `nsdir does not know a machine like this, ${process.arch}`);
   // Another process may share root and working directory, which a mount namespace changes.
   const apart: Call[] = kinds.includes('mnt') ? [{ number: calls.unshare, args: [CLONE_FS] }] : [];
   const opened = { resultOf: apart.length };
+  const before: Call[] = [
+    { number: calls.prctl, args: [PR_SET_DUMPABLE, 0n] },
+    { number: calls.setgroups, args: [0n, 0n] },
+  ];
+  const after: Call[] = [calls.setresgid, calls.setresuid].map((number) => ({ number, args: [0n, 0n, 0n] }));
   return [
     ...apart,
     { number: SYS_PIDFD_OPEN, args: [BigInt(init), 0n] },
+    ...(becomesRoot ? before : []),
     { number: calls.setns, args: [opened, BigInt(cloneFlags(kinds))] },
+    ...(becomesRoot ? after : []),
     { number: calls.close, args: [opened], always: true },
   ];
 }

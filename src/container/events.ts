@@ -31,12 +31,9 @@ const NEWEST = 2;
 const REWRITE_EVERY = EVENTS_LIMIT;
 const REWRITE_EVERY_NAMES = NAMES_LIMIT;
 
-interface EventRecord {
+interface EventRecord extends Whereabouts {
   readonly sequence: number;
   readonly at: Timespec;
-  /** Serials and names from the root's child to the container, as they were. */
-  readonly serials: readonly Serial[];
-  readonly names: readonly string[];
   readonly event: EventName;
   readonly detail?: EventDetail;
 }
@@ -45,6 +42,21 @@ interface EventRecord {
 export interface Whereabouts {
   readonly serials: readonly Serial[];
   readonly names: readonly string[];
+  /** Directories on the way to it that not everybody might list: the number of names that lead there, and its owner. */
+  readonly closed?: readonly Closed[];
+}
+
+interface Closed {
+  readonly level: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+/** Who reads: of what is in a directory that he might not list, he is not told. */
+export interface Reader {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** An exit status, a signal's number, or where a renamed container was. */
@@ -52,7 +64,27 @@ export type EventDetail = number | Whereabouts;
 
 export function whereabouts(container: Container): Whereabouts {
   const chain = chainOf(container);
-  return { serials: chain.map(({ serial }) => serial), names: chain.map(({ name }) => name) };
+  const directories = chain.flatMap(({ parent }) => parent ?? []);
+  const closed = directories.flatMap(({ uid, gid, mode }, level) =>
+    isOpen(mode) ? [] : [{ level, uid, gid, mode: mode & 0o777 }],
+  );
+  return {
+    serials: chain.map(({ serial }) => serial),
+    names: chain.map(({ name }) => name),
+    ...(closed.length > 0 && { closed }),
+  };
+}
+
+/** Whether the last of these permission bits let directories be listed and searched. */
+function isOpen(mode: number): boolean {
+  return (mode & 0o5) === 0o5;
+}
+
+/** Whether the reader, in the directory to which `depth` names lead, might see the names below by listing. */
+function isShown({ closed = [] }: Whereabouts, depth: number, { uid, gid }: Reader): boolean {
+  return closed.every(
+    (at) => at.level < depth || uid === 0 || uid === at.uid || isOpen(gid === at.gid ? at.mode >> 3 : at.mode),
+  );
 }
 
 /**
@@ -109,12 +141,12 @@ export class Events {
     for (const listener of this.#listeners) listener(record.serials);
   }
 
-  /** Lines about the container of `serial` (0: all) and what is below it, of events after `sequence`. */
-  textSince(serial: Serial, sequence: number): string {
+  /** Lines for a reader about the container of `serial` (0: all) and what is below it, of events after `sequence`. */
+  textSince(serial: Serial, sequence: number, reader: Reader): string {
     let text = '';
     for (const record of this.#after(sequence)) {
       const depth = serial === 0 ? 0 : record.serials.indexOf(serial) + 1;
-      if (serial === 0 || depth > 0) text += format(record, serial, depth);
+      if ((serial === 0 || depth > 0) && isShown(record, depth, reader)) text += format(record, serial, depth, reader);
     }
     return text;
   }
@@ -182,15 +214,17 @@ function namesIn(records: readonly EventRecord[]): number {
   return records.reduce((sum, { names }) => sum + names.length, 0);
 }
 
-function format({ at, names, event, detail }: EventRecord, reader: Serial, depth: number): string {
+function format({ at, names, event, detail }: EventRecord, serial: Serial, depth: number, reader: Reader): string {
   const time = `${at.sec}.${String(Math.floor(at.nsec / 1_000_000)).padStart(3, '0')}`;
   const path = names.slice(depth).join('/') || '.';
-  const more = detail === undefined ? [] : [typeof detail === 'number' ? detail : pathFor(reader, detail)];
+  const more = detail === undefined ? [] : [typeof detail === 'number' ? detail : pathFor(serial, detail, reader)];
   return `${[time, event, path, ...more].join('\t')}\n`;
 }
 
-/** A place as who reads in the container of `reader` may know it: of its own and of places outside, the last name only. */
-function pathFor(reader: Serial, { serials, names }: Whereabouts): string {
-  const isInside = serials.slice(0, -1).includes(reader);
-  return reader === 0 ? names.join('/') : names.slice(isInside ? serials.indexOf(reader) + 1 : -1).join('/');
+/** A place as who reads in the container of `serial` may know it: of its own and of places outside, the last name only. */
+function pathFor(serial: Serial, place: Whereabouts, reader: Reader): string {
+  const { serials, names } = place;
+  const isInside = serial === 0 || serials.slice(0, -1).includes(serial);
+  const depth = serial === 0 ? 0 : serials.indexOf(serial) + 1;
+  return names.slice(isInside && isShown(place, depth, reader) ? depth : -1).join('/');
 }

@@ -28,12 +28,29 @@ export interface StartSpec {
   readonly inode: number;
   /** Where its init is to take requests: on a disk file system, at most 107 bytes. */
   readonly initSocket: string;
+  /** Absent: the launcher's user. */
+  readonly owner?: OwnerSpec | undefined;
 }
 
-/** The words of the request `start`, see src/init/launcher.c. */
+/** As whom a container's processes run (src/init/owner.c). */
+export interface OwnerSpec {
+  readonly uid: number;
+  readonly gid: number;
+  /** Lines of uid_map and gid_map; empty: those of the user namespace of `parentInit`. */
+  readonly uidMap: string;
+  readonly gidMap: string;
+  /** How many processes he may have before those of the container make no more (RLIMIT_NPROC). */
+  readonly processes: number;
+}
+
+/** The words of the request `start` or `start-user`, see src/init/launcher.c. */
 export function startWords(id: number, spec: StartSpec): string[] {
+  const { owner } = spec;
+  const whose = owner
+    ? [String(owner.uid), String(owner.gid), owner.uidMap, owner.gidMap, String(owner.processes)]
+    : [];
   return [
-    'start',
+    owner ? 'start-user' : 'start',
     String(id),
     String(spec.serial),
     spec.cgroupDir,
@@ -45,6 +62,7 @@ export function startWords(id: number, spec: StartSpec): string[] {
     spec.path,
     String(spec.inode),
     spec.initSocket,
+    ...whose,
   ];
 }
 

@@ -18,7 +18,7 @@ import {
 export type { BundleSpec, RestoreSpec, StartSpec } from './launcher-start.ts';
 
 /** Number of the protocol (`PROTOCOL`, src/init/nsdir-init.h). */
-const PROTOCOL = 2;
+const PROTOCOL = 3;
 
 /** The oldest that starts containers as this daemon asks for it: a launcher outlives the version that started it. */
 const OLDEST_PROTOCOL = 1;
@@ -50,8 +50,8 @@ interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   readonly limitMs?: number;
   readonly cancel?: () => void;
-  /** Launchers of the oldest protocol do not know it. */
-  readonly isNew?: boolean;
+  /** The protocol that brought it; launchers of an older one do not know it. */
+  readonly since?: number;
 }
 
 /**
@@ -94,7 +94,7 @@ export class Launcher {
    * was aborted, EIO if the launcher was lost. A failed start leaves no process.
    */
   async start(spec: StartSpec, signal?: AbortSignal): Promise<PinnedProcess> {
-    return await this.#ask(spec, (id) => startWords(id, spec), { signal });
+    return await this.#ask(spec, (id) => startWords(id, spec), { signal, ...(spec.owner && { since: 3 }) });
   }
 
   /**
@@ -102,7 +102,7 @@ export class Launcher {
    * after `limitMs`. Throws as `start`; what criu said is in the work directory.
    */
   async restore(spec: RestoreSpec, limitMs: number, cancel: () => void): Promise<PinnedProcess> {
-    return await this.#ask(spec, (id) => restoreWords(id, spec), { limitMs, cancel, isNew: true });
+    return await this.#ask(spec, (id) => restoreWords(id, spec), { limitMs, cancel, since: 2 });
   }
 
   /** Has an OCI runtime make a container's init from a bundle, as `restore` has criu. */
@@ -110,16 +110,16 @@ export class Launcher {
     spec: BundleSpec,
     limits: { readonly limitMs: number; readonly cancel: () => void; readonly signal?: AbortSignal | undefined },
   ): Promise<PinnedProcess> {
-    return await this.#ask(spec, (id) => bundleWords(id, spec), { ...limits, isNew: true });
+    return await this.#ask(spec, (id) => bundleWords(id, spec), { ...limits, since: 2 });
   }
 
   async #ask(
     spec: Pick<StartSpec, 'hostname' | 'serial'>,
     words: (id: number) => string[],
-    { signal, limitMs, cancel, isNew = false }: AskOptions,
+    { signal, limitMs, cancel, since = OLDEST_PROTOCOL }: AskOptions,
   ): Promise<PinnedProcess> {
     let link = await this.#link.catch(() => this.#reconnect());
-    if (isNew && this.#protocol !== PROTOCOL) link = await this.#renewed(spec.hostname);
+    if (this.#protocol < since) link = await this.#renewed(spec.hostname);
     if (this.#over !== 'no') throw new FsError('EIO', `Cannot start "${spec.hostname}": the launcher was given up`);
     if (signal?.aborted) throw new FsError('EINTR', `Cannot start "${spec.hostname}": interrupted`);
     const id = this.#nextId++;

@@ -12,6 +12,7 @@ import type { Discoverer } from './found.ts';
 import type { Launcher } from './launcher.ts';
 import type { Locks } from './locks.ts';
 import type { Store } from './store.ts';
+import type { UserLimits } from './user-limits.ts';
 
 /** What the verbs work on: one daemon's containers, and its doors to the kernel. */
 export interface Machine {
@@ -37,6 +38,8 @@ export interface Machine {
   declaredOf(cgroups: string): Container;
   /** What is known of containers that were not made here. */
   readonly found: Discoverer;
+  /** What one user may have in root's tree. */
+  readonly userLimits: UserLimits;
   /** How many processes of the machine share each namespace; may be some seconds old. */
   readonly census: () => Promise<Census>;
 }

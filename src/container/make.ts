@@ -3,6 +3,7 @@ import { containerName, type Pid } from '../ids.ts';
 import { now } from '../time.ts';
 import { contains, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
+import { refuseBeyond } from './quota.ts';
 
 /** `S_ISGID` and `S_ISVTX` (inode(7)). */
 const SET_GID = 0o2000;
@@ -16,7 +17,7 @@ export interface Maker {
 
 /**
  * mkdir(2): a node, nothing runs. The kernel has checked that the caller may write in `parent` and applied the umask.
- * Owner and group are the caller's; a set-gid directory hands down its group and the bit. EEXIST, EINVAL, ENAMETOOLONG.
+ * Owner and group are the caller's; a set-gid directory hands down its group and the bit. EEXIST, EINVAL, ENAMETOOLONG, EDQUOT.
  */
 export function make(machine: Machine, parent: Container, text: string, mode: number, request: Maker): Container {
   const { store, events } = machine;
@@ -26,6 +27,7 @@ export function make(machine: Machine, parent: Container, text: string, mode: nu
     throw new FsError('EEXIST', `${JSON.stringify(text)} is there already`);
   }
   const name = containerName(text);
+  refuseBeyond(machine, parent, request.caller.uid, 1, `make "${name}"`);
   const inherits = (parent.mode & SET_GID) !== 0;
   const serial = store.registry.nextSerial;
   const { uid } = request.caller;

@@ -5,7 +5,7 @@ import { findHierarchy, pathInHierarchy } from '../cgroup/hierarchy.ts';
 import { containerPath, ownLeaf, serialsOf } from '../cgroup/paths.ts';
 import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
-import { NO_CGROUP, runFiles, type Instance } from '../instance.ts';
+import { instanceFor, NO_CGROUP, runFiles, type Instance } from '../instance.ts';
 import { keptText } from '../kept-text.ts';
 import { Journal } from '../journal/journal.ts';
 import { linuxKernel } from '../kernel/linux.ts';
@@ -29,6 +29,7 @@ import type { Machine } from './machine.ts';
 import { NamespaceGroups, type Placing } from './namespace-groups.ts';
 import type { Registry } from './registry.ts';
 import { Store } from './store.ts';
+import type { UserLimits } from './user-limits.ts';
 import { OWN_UID } from '../own-user.ts';
 
 export interface OpenOptions {
@@ -40,10 +41,14 @@ export interface OpenOptions {
   readonly discover: boolean;
   /** Inode number of a container's directory. */
   readonly inodeOf: (container: Container) => number;
+  readonly userLimits: UserLimits;
 }
 
 /** Directory that stands for the daemon's cgroup where there is none. */
 const GROUPS_BASE = 'containers';
+
+/** Search, and no listing, for all but root. */
+const STATE_MODE = 0o711;
 
 /** pid_namespaces(7) */
 const MACHINE_INIT = 1 as Pid;
@@ -54,9 +59,8 @@ export async function openMachine(
 ): Promise<Machine & { readonly discovery: Discovery | undefined }> {
   const { instance, log, initBinary, inodeOf } = options;
   const paths = runFiles(instance);
-  for (const directory of [instance.runDir, instance.stateDir]) {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  }
+  fs.mkdirSync(instance.runDir, { recursive: true, mode: 0o700 });
+  makeStateDirectory(instance.stateDir);
   installProgram(instance.stateDir, initBinary);
   const kernel = linuxKernel();
   const groups = instance.cgroupName === NO_CGROUP ? new NamespaceGroups(paths.groups, kernel) : undefined;
@@ -134,9 +138,25 @@ export async function openMachine(
     found: discovery ?? NO_DISCOVERY,
     discovery,
     census: createCensusTaker(fs),
+    userLimits: options.userLimits,
   };
   opened(machine);
   return machine;
+}
+
+/**
+ * Root's is not to be listed, but to be passed: users reach what is theirs in it, the sockets of their inits and the output of
+ * their commands. Another user's is his alone.
+ */
+function makeStateDirectory(directory: string): void {
+  if (OWN_UID !== 0) {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return;
+  }
+  fs.mkdirSync(directory, { recursive: true, mode: STATE_MODE });
+  fs.chmodSync(directory, STATE_MODE);
+  const { stateDir } = instanceFor();
+  if (path.dirname(directory) === path.dirname(stateDir)) fs.chmodSync(path.dirname(directory), STATE_MODE);
 }
 
 /** Who is where, as far as the registry knows. */

@@ -9,7 +9,7 @@ import type { Pid } from '../ids.ts';
 import { parseMountinfo } from '../mountinfo.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
 import { namespacesOf, readStat, readStatus } from '../proc/process.ts';
-import { pathOf, type Container } from './container.ts';
+import { chainOf, pathOf, type Container } from './container.ts';
 import { foreignMounts } from './foreign-mounts.ts';
 import type { Machine } from './machine.ts';
 import { wayOf } from './ways.ts';
@@ -51,7 +51,7 @@ export async function preflight(machine: Machine, container: Container): Promise
     if (kinds.includes(kind)) continue;
     throw cannot(`it has no ${kind} namespace of its own; start it with one: the default is enough`);
   }
-  if (kinds.includes('user'))
+  if (chainOf(container).some((around) => around.init && around.kinds?.includes('user')))
     throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
   const isOurs = wayOf(container).isInitOurs;
   const runsInside = () => readlinkIfAllowed(files, `/proc/${init.pid}/exe`) === PROGRAM_INSIDE;

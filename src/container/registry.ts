@@ -18,6 +18,7 @@ export class Registry {
   readonly root: Container;
   readonly #bySerial = new Map<Serial, Container>();
   readonly #entered = new Map<Pid, Entered>();
+  readonly #owned = new Map<number, number>();
   #next = 1;
 
   constructor(at: Timespec = now()) {
@@ -33,6 +34,11 @@ export class Registry {
   /** Processes that entered from outside, by pid; some may be gone. */
   get entered(): ReadonlyMap<Pid, Entered> {
     return this.#entered;
+  }
+
+  /** How many containers each uid owns, discovered ones apart. */
+  get owned(): ReadonlyMap<number, number> {
+    return this.#owned;
   }
 
   /** Number of containers, the root included. */
@@ -77,6 +83,7 @@ export class Registry {
     const made = fresh(change.serial, parent, change.name, change.mode, change.uid, change.gid, change.at);
     if (change.op === 'found') discover(made, change);
     else made.inside = change.inside ?? false;
+    this.#count(made, 1);
     this.#bySerial.set(change.serial, made);
     this.#next = Math.max(this.#next, change.serial + 1);
     ownChildren(parent).set(change.name, made);
@@ -97,7 +104,9 @@ export class Registry {
         return;
       case 'attr':
         container.mode = change.mode ?? container.mode;
+        this.#count(container, -1);
         container.uid = change.uid ?? container.uid;
+        this.#count(container, 1);
         container.gid = change.gid ?? container.gid;
         container.atime = change.atime ?? container.atime;
         container.mtime = change.mtime ?? container.mtime;
@@ -161,6 +170,13 @@ export class Registry {
     }
   }
 
+  #count({ uid, found, parent }: Container, by: 1 | -1): void {
+    if (found || !parent) return;
+    const left = (this.#owned.get(uid) ?? 0) + by;
+    if (left > 0) this.#owned.set(uid, left);
+    else this.#owned.delete(uid);
+  }
+
   #move(container: Container, change: Change & { op: 'move' }): void {
     const parent = this.#bySerial.get(change.parent);
     const from = container.parent;
@@ -193,6 +209,7 @@ export class Registry {
   #drop(container: Container, at: Timespec): void {
     for (const inner of subtree(container)) {
       this.#bySerial.delete(inner.serial);
+      this.#count(inner, -1);
       for (const entered of this.#entered.values()) {
         if (entered.container === inner) this.#entered.delete(entered.pid);
       }

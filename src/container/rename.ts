@@ -9,6 +9,7 @@ import type { Change } from './change.ts';
 import { chainOf, contains, isLive, pathOf, subtree, type Container } from './container.ts';
 import { whereabouts } from './events.ts';
 import type { Machine } from './machine.ts';
+import { heightOf, refuseDeeper } from './quota.ts';
 
 export const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
@@ -21,14 +22,14 @@ export interface Destination {
 }
 
 export interface Renamer {
-  readonly caller: { readonly pid: Pid };
+  readonly caller: { readonly pid: Pid; readonly uid: number };
   readonly unique: number;
 }
 
 /**
  * rename(2) of a container. The kernel has checked that the caller may write both directories, and the sticky bits.
  * Nothing that runs notices a new name; under another parent the cgroup is moved while its processes stand still.
- * EEXIST, ENOTEMPTY, ENOENT, EINVAL, ENAMETOOLONG; EPERM for moving outwards from inside; EBUSY.
+ * EEXIST, ENOTEMPTY, ENOENT, EINVAL, ENAMETOOLONG; EPERM for moving outwards from inside; EBUSY; EDQUOT.
  */
 export async function rename(
   machine: Machine,
@@ -82,6 +83,7 @@ async function move(
   }
   requireMay(machine, container, to.parent, caller.pid, what);
   requireHeld(machine, container, to.parent, what);
+  if (container.parent !== to.parent) refuseDeeper(machine, to.parent, caller.uid, heightOf(container), what);
   const before = whereabouts(container);
   await relocating(machine, [[container, to.parent]], () => {
     const at = now();
@@ -111,6 +113,8 @@ async function exchange(
   requireMay(machine, other, from, caller.pid, what);
   requireHeld(machine, container, to.parent, what);
   requireHeld(machine, other, from, what);
+  refuseDeeper(machine, to.parent, caller.uid, heightOf(container), what);
+  refuseDeeper(machine, from, caller.uid, heightOf(other), what);
   const [before, otherBefore] = [whereabouts(container), whereabouts(other)];
   const moves = [[container, to.parent] as const, [other, from] as const];
   await relocating(machine, moves, () => {

@@ -26,6 +26,7 @@ import { now } from '../time.ts';
 import { chainOf, frozenBy, pathOf, type Container } from './container.ts';
 import type { ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
+import { isOfUser } from './owner.ts';
 import { programFile } from './program.ts';
 import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
 import { connectVeths, vethArgument } from './veths.ts';
@@ -74,6 +75,13 @@ function refuse({ store }: Machine, container: Container, uid: number, what: str
   if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
   if (container.uid !== 0 || uid !== 0) {
     throw new FsError('EPERM', `Cannot ${what}: images are memory, and only root restores them, as root's container`);
+  }
+  const outer = nearestRunning(container);
+  if (outer && isOfUser(outer)) {
+    throw new FsError(
+      'EPERM',
+      `Cannot ${what}: it is in "${pathOf(outer)}", which runs with a user namespace; move it out of there`,
+    );
   }
   if (container.phase !== 'declared') throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase}`);
   const frozen = frozenBy(container);

@@ -7,13 +7,16 @@ import { removeCgroup, removeUnlessPopulated } from '../cgroup/remove.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import type { FileAccess } from '../files.ts';
+import type { Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import type { NamespaceKind } from '../namespaces.ts';
 import { OWN_UID } from '../own-user.ts';
 import { now } from '../time.ts';
 import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
-import type { Order } from './way.ts';
+import { counted } from './quota.ts';
+import { isOfUser, ownerFor, refuseStarter } from './owner.ts';
+import type { Order, Way } from './way.ts';
 import { wayOf } from './ways.ts';
 
 /** How long what an earlier life of the container left may take to die. */
@@ -21,7 +24,7 @@ const LEFTOVER_WAIT_MS = 2_000;
 
 /** What is known of who asks for a start. */
 export interface Starter {
-  readonly caller: { readonly uid: number };
+  readonly caller: { readonly pid: Pid; readonly uid: number };
   readonly unique: number;
   /** A former daemon may have begun with it. */
   readonly resent?: boolean;
@@ -30,7 +33,7 @@ export interface Starter {
 
 /**
  * Gives the container its namespaces and its init. `kinds`: exactly these are new; by default those asked for in `.ns`
- * besides the usual ones. EPERM for an owner who is not root, EBUSY if it runs or is below a frozen one, else what
+ * besides the usual ones. EPERM for a caller who is neither its owner nor root, EBUSY if it runs or is below a frozen one, else what
  * failed, by the step. A failed start leaves nothing behind.
  */
 export async function start(
@@ -43,15 +46,22 @@ export async function start(
   await machine.locks.hold(container, what, async () => {
     if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
     refuseStart(machine, container, request, what);
-    const order = { outer: nearestRunning(container), kinds, signal: request.signal };
-    wayOf(container).refuse?.(machine, container, order, what);
-    await startLocked(machine, container, request, order);
+    const outer = nearestRunning(container);
+    const isRoots = OWN_UID !== 0 || (container.uid === 0 && !(outer && isOfUser(outer)));
+    const owner = isRoots ? undefined : await ownerFor(machine, container, outer, request.caller, what);
+    const order = { outer, kinds, owner, signal: request.signal };
+    // Asked once: the link to a bundle may be made while a start waits.
+    const way = wayOf(container);
+    way.refuse?.(machine, container, order, what);
+    const begin = () => startLocked(machine, container, request, order, way);
+    await (owner ? counted(machine, owner.uid, what, begin) : begin());
   });
 }
 
 /** The daemon that started it died before it could say so. */
 function wasStarted(container: Container, { resent }: Starter, kinds: readonly NamespaceKind[]): boolean {
-  const its = container.kinds ?? [];
+  // Who is not root gets a user namespace besides.
+  const its = (container.kinds ?? []).filter((kind) => kind !== 'user' || kinds.includes(kind));
   return resent === true && its.length === kinds.length && kinds.every((kind) => its.includes(kind));
 }
 
@@ -60,13 +70,7 @@ function refuseStart({ store }: Machine, container: Container, { caller }: Start
   if (container.found) {
     throw new FsError('EBUSY', `Cannot ${what}: it was not made here, so nobody knows how; start it with what made it`);
   }
-  if (container.uid !== OWN_UID || caller.uid !== OWN_UID) {
-    throw new FsError(
-      'EPERM',
-      `Cannot ${what}: owner is uid ${container.uid}, caller uid ${caller.uid}, and its processes would be root's; ` +
-        'let root own and start it (chown root)',
-    );
-  }
+  refuseStarter(container, caller, what);
   if (isLive(container)) {
     throw new FsError('EBUSY', `Cannot ${what} with other namespaces: it runs; write stopped to .state first`);
   }
@@ -77,7 +81,13 @@ function refuseStart({ store }: Machine, container: Container, { caller }: Start
   }
 }
 
-async function startLocked(machine: Machine, container: Container, { unique }: Starter, order: Order): Promise<void> {
+async function startLocked(
+  machine: Machine,
+  container: Container,
+  { unique }: Starter,
+  order: Order,
+  way: Way,
+): Promise<void> {
   const { instance, store, events } = machine;
   const { output } = stateFiles(instance, container.serial);
   const begun = now();
@@ -85,7 +95,7 @@ async function startLocked(machine: Machine, container: Container, { unique }: S
     // Of a container that had this number before the machine was booted: the state directory outlives the run directory.
     if (container.phase === 'declared' && existsSync(output)) rmSync(output);
     await prepareCgroups(machine, container, order.signal);
-    const { init, kinds } = await wayOf(container).begin(machine, container, order);
+    const { init, kinds } = await way.begin(machine, container, order);
     if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `"${container.name}" was removed meanwhile`);
     store.commit([{ op: 'start', serial: container.serial, init, kinds, at: begun }], unique);
   } catch (error) {

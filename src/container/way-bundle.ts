@@ -41,7 +41,10 @@ const run = promisify(execFile);
 export const byBundle: Way = {
   isOf: ({ bundle }) => bundle !== undefined,
   isInitOurs: false,
-  refuse(_machine, container, { outer, kinds }, what) {
+  refuse(_machine, container, { outer, kinds, owner }, what) {
+    if (owner) {
+      throw new FsError('EPERM', `Cannot ${what}: a bundle's runtime needs root; let root own it (chown root)`);
+    }
     if (OWN_UID !== 0) {
       throw new FsError('EPERM', `Cannot ${what}: a bundle's runtime needs root; start it in root's tree`);
     }

@@ -3,6 +3,7 @@ import type { Pid } from '../ids.ts';
 import type { NamespaceKind } from '../namespaces.ts';
 import type { Container, PinnedProcess } from './container.ts';
 import type { Machine } from './machine.ts';
+import type { Owner } from './owner.ts';
 
 /** What a start is asked for. The container's cgroups are there and empty. */
 export interface Order {
@@ -10,6 +11,8 @@ export interface Order {
   readonly outer: Container | undefined;
   /** Kinds of namespaces that were asked for; `undefined`: none in particular. */
   readonly kinds: readonly NamespaceKind[] | undefined;
+  /** Whose its processes are to be, if not the daemon's user's. */
+  readonly owner: Owner | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

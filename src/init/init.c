@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* Longest name uname(2) can tell. */
@@ -84,34 +83,18 @@ static const char *open_stdio(void)
 	return NULL;
 }
 
-static const char *listen_for_commands(const char *path, int *fd)
+static const char *prepare(const struct spec *spec, const struct inherited *inherited, int *commands)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int result;
-
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return "name its socket";
-	}
-	strcpy(address.sun_path, path);
-	*fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*fd < 0)
-		return "open its socket";
-	unlink(path);
-	umask(0177);
-	result = bind(*fd, (struct sockaddr *)&address, sizeof(address));
-	umask(022);
-	return result ? "bind its socket" : NULL;
-}
-
-static const char *prepare(const struct spec *spec, int cgroup, int parent, int channel, int *commands)
-{
+	const int kept[] = { inherited->channel, inherited->commands, inherited->program };
 	const char *failed;
 
-	if ((failed = enter_cgroup(spec, cgroup, parent)))
+	if (spec->owner && (failed = settle_owner()))
 		return failed;
-	close_all_but(&channel, 1);
-	prctl(PR_SET_DUMPABLE, 1); /* from here on there is nothing in it to hide, see start.c */
+	if ((failed = enter_cgroup(spec, inherited->cgroup, inherited->parent)))
+		return failed;
+	close_all_but(kept, sizeof(kept) / sizeof(*kept));
+	if (!spec->owner) /* who has one is executed anew before he may look into it */
+		prctl(PR_SET_DUMPABLE, 1); /* from here on there is nothing in it to hide, see start.c */
 	setsid();
 	umask(0);
 	if (spec->flags & CLONE_NEWUTS && (failed = set_hostname(spec->hostname)))
@@ -122,7 +105,12 @@ static const char *prepare(const struct spec *spec, int cgroup, int parent, int 
 		return failed;
 	if (chdir("/"))
 		return "enter /";
-	if ((failed = open_stdio()) || (failed = listen_for_commands(commands_socket(spec), commands)))
+	if ((failed = open_stdio()))
+		return failed;
+	umask(022);
+	if (spec->owner)
+		*commands = inherited->commands;
+	else if ((failed = listen_for_commands(commands_socket(spec), commands)))
 		return failed;
 	if (!(spec->flags & CLONE_NEWPID)) /* else orphans come to it by themselves */
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -130,18 +118,23 @@ static const char *prepare(const struct spec *spec, int cgroup, int parent, int 
 	return NULL;
 }
 
-/* Takes over the launcher's child: reports on `channel`, then serves. `cgroup` is to be joined, if it is not -1. */
-_Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int parent)
+/* Takes over the launcher's child: reports on the channel, then serves. */
+_Noreturn void init_main(const struct spec *spec, const struct inherited *inherited)
 {
+	const int channel = inherited->channel;
 	const char *failed;
 	int commands = -1;
 	char go;
 
-	if (spec->parent)
+	if (spec->parent || spec->owner)
 		report(channel, REPORT_HELLO, "");
-	if (spec->flags & CLONE_NEWUSER && recv(channel, &go, 1, 0) != 1)
+	if ((spec->flags & CLONE_NEWUSER || spec->owner) && recv(channel, &go, 1, 0) != 1)
 		_exit(1);
-	failed = prepare(spec, cgroup, parent, channel, &commands);
+	failed = prepare(spec, inherited, &commands);
+	if (!failed && spec->owner) {
+		become_program_of(spec, commands, channel, inherited->program);
+		failed = "execute its program";
+	}
 	report(channel, failed ? errno : REPORT_READY, failed ? failed : "");
 	close(channel);
 	if (failed)

@@ -4,6 +4,7 @@
  * Parent of all inits. Takes from its one daemon
  *
  *   start ID SERIAL CGROUP FLAGS HOSTNAME PARENT PARENT_START MOUNT_POINT PATH INODE INIT_SOCKET
+ *   start-user ID … UID GID UID_MAP GID_MAP PROCESSES   the same, of an owner who is not root
  *   restore ID …         see makers.c
  *   bundle ID …          see makers.c
  *   cancel ID            a start that takes too long: it is killed, and will be `failed`
@@ -70,11 +71,12 @@ bool has_room(void)
 	return inits_have_room(starts_count() + makers_count());
 }
 
-static bool handle_start(char **words)
+static bool start_for(char **words, const struct owner *owner)
 {
 	uint64_t id, serial, parent;
 	struct spec spec = {
 		.cgroup = words[3], .hostname = words[5], .mount_point = words[8], .path = words[9], .socket = words[11],
+		.owner = owner,
 	};
 
 	if (!parse_number(words[1], NUMBER_MAX, &id) || !parse_number(words[2], NUMBER_MAX, &serial) ||
@@ -85,6 +87,25 @@ static bool handle_start(char **words)
 	spec.parent = (pid_t)parent;
 	start_begin(id, serial, &spec);
 	return true;
+}
+
+static bool handle_start(char **words)
+{
+	return start_for(words, NULL);
+}
+
+static bool handle_start_user(char **words)
+{
+	struct owner owner = { .uid_map = words[14], .gid_map = words[15] };
+	uint64_t uid, gid;
+
+	/* The last number is no id (user_namespaces(7)). */
+	if (!parse_number(words[12], UINT32_MAX - 1, &uid) || !parse_number(words[13], UINT32_MAX - 1, &gid) ||
+	    !parse_number(words[16], INT32_MAX, &owner.processes) || uid == 0 || gid == 0)
+		return false;
+	owner.uid = (uid_t)uid;
+	owner.gid = (gid_t)gid;
+	return start_for(words, &owner);
 }
 
 static bool handle_cancel(char **words)
@@ -124,6 +145,7 @@ static const struct {
 	bool (*handle)(char **words);
 } REQUESTS[] = {
 	{ "start", 12, handle_start },
+	{ "start-user", 17, handle_start_user },
 	{ "restore", 13, handle_restore },
 	{ "bundle", 9, handle_bundle },
 	{ "cancel", 2, handle_cancel },

@@ -17,15 +17,18 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* Number of the protocol between daemon and launcher: 2 has `restore` as it is now, and `bundle`. A daemon knows older ones. */
-#define PROTOCOL "2"
+/*
+ * Number of the protocol between daemon and launcher: 2 has `restore` as it is now, and `bundle`; 3 has `start-user`. A
+ * daemon knows older ones.
+ */
+#define PROTOCOL "3"
 
 /* Longest payload of a frame, in bytes. */
 #define FRAME_MAX (256 * 1024)
 /* Longest request to an init, in bytes: what fits a datagram with the usual net.core.wmem_default. */
 #define REQUEST_MAX (200 * 1000)
 /* Strings of one frame. */
-#define STRINGS_MAX 16
+#define STRINGS_MAX 20
 /* Soft limit of open files in a container, as service managers set it; select(2) cannot do with more. */
 #define OPEN_FILES 1024
 
@@ -36,6 +39,14 @@
 #ifndef CLONE_NEWCGROUP
 #define CLONE_NEWCGROUP 0x02000000
 #endif
+
+/* Whose the processes of a container are that are not to be root's. */
+struct owner {
+	uid_t uid;
+	gid_t gid;
+	const char *uid_map, *gid_map; /* of its user namespace (user_namespaces(7)); empty: it has its parent's, where `uid` is 0 */
+	uint64_t processes;            /* RLIMIT_NPROC */
+};
 
 /* A container to be started, as the daemon asks for it. Strings live in the launcher's receive buffer. */
 struct spec {
@@ -48,6 +59,15 @@ struct spec {
 	const char *path;        /* its directory below that, as `parent` sees it */
 	uint64_t inode;          /* inode number of that directory; 0: it is not to be mounted */
 	const char *socket;      /* where its init takes requests */
+	const struct owner *owner; /* NULL: root */
+};
+
+/* Descriptors that an init under construction has, or -1. */
+struct inherited {
+	int channel;           /* to the launcher */
+	int cgroup;            /* to be joined */
+	int parent;            /* pidfd of the init around it */
+	int commands, program; /* with an owner: its socket, and what it is to be executed from */
 };
 
 /* What an init under construction tells the launcher: one packet each. */
@@ -67,6 +87,7 @@ bool write_fully(int fd, const char *data, size_t length);
 uint64_t start_time_of(pid_t pid);
 void close_all_but(const int *kept, int count);
 void fill_signals(sigset_t *set);
+const char *listen_for_commands(const char *path, int *fd);
 /* execvp(3), with sh for a script without #! in every C library. Returns with errno if it fails. */
 void execute_command(char **argv);
 /* The program and its arguments in `lines`, a word a line, with nothing but a PATH. Returns with errno if it fails. */
@@ -81,6 +102,12 @@ int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel
 
 /* usernamespace.c */
 int map_ids_of_user(pid_t pid);
+
+/* owner.c */
+const char *prepare_owner(const struct spec *spec, int *commands, int *program);
+const char *become_owner(const struct spec *spec);
+int map_owner(const struct owner *owner, int proc, int number);
+const char *settle_owner(void);
 
 /* own-directory.c */
 int open_own_directory(const struct spec *spec);
@@ -97,12 +124,13 @@ const char *own_mount_tree(const struct spec *spec);
 const char *place_program(const struct spec *spec);
 const char *commands_socket(const struct spec *spec);
 void become_program(const struct spec *spec, int commands);
+void become_program_of(const struct spec *spec, int commands, int channel, int program);
 bool is_program(int argc, char **argv);
 _Noreturn void program_main(void);
 
 /* The roles. */
 int launcher_main(const char *socket_path, const char *pid_path);
-_Noreturn void init_main(const struct spec *spec, int channel, int cgroup, int parent);
+_Noreturn void init_main(const struct spec *spec, const struct inherited *inherited);
 _Noreturn void serve_commands(int socket);
 int run_main(int argc, char **argv);
 int enter_main(int argc, char **argv);

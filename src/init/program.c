@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Relative to the container's root. */
@@ -80,6 +82,23 @@ void become_program(const struct spec *spec, int commands)
 		execve("/" PROGRAM, argv, environment);
 }
 
+/*
+ * The same for an init with an owner, from an open file of the program: it is the launcher's memory that he must not see. It
+ * reports by itself that it is ready; returns with errno if it cannot be executed.
+ */
+void become_program_of(const struct spec *spec, int commands, int channel, int program)
+{
+	char title[sizeof(TITLE) + NAME_MAX];
+	char *argv[] = { title, NULL }, *environment[] = { NULL };
+
+	snprintf(title, sizeof(title), TITLE "%s", spec->hostname);
+	commands = fcntl(commands, F_DUPFD_CLOEXEC, FIRST_FREE);
+	channel = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE);
+	program = fcntl(program, F_DUPFD_CLOEXEC, FIRST_FREE);
+	if (commands >= 0 && channel >= 0 && program >= 0 && dup2(commands, COMMANDS) >= 0 && dup2(channel, CHANNEL) >= 0)
+		syscall(SYS_execveat, program, "", argv, environment, AT_EMPTY_PATH);
+}
+
 /* Whether this is what `become_program` started. */
 bool is_program(int argc, char **argv)
 {
@@ -90,6 +109,7 @@ _Noreturn void program_main(void)
 {
 	struct report ready = { .error = REPORT_READY };
 
+	prctl(PR_SET_NAME, "nsdir-init"); /* of a program without a path the kernel knows no name */
 	fcntl(COMMANDS, F_SETFD, FD_CLOEXEC);
 	send(CHANNEL, &ready, sizeof(ready), MSG_NOSIGNAL);
 	close(CHANNEL);

@@ -108,20 +108,57 @@ static pid_t clone_into(int cgroup, uint64_t flags, uint64_t relation, bool *joi
 	return (pid_t)pid;
 }
 
-/* The child's part never returns. `channels`: the launcher's end and the init's. */
-static pid_t clone_init(const struct spec *spec, int cgroup, int parent, int channels[2], uint64_t relation, int proc)
+/* Descriptors of a start that are closed when the process was made. */
+struct opened {
+	int cgroup, parent, proc;
+	int channels[2]; /* the launcher's end and the init's */
+	int commands, program;
+};
+
+/* Fills in the maps of a child's new user namespace, if it has one. */
+static int map_child(const struct spec *spec, int proc, pid_t pid)
+{
+	if (!(spec->flags & CLONE_NEWUSER))
+		return 0;
+	if (spec->owner && *spec->owner->uid_map)
+		return map_owner(spec->owner, proc, number_in(proc, pid));
+	if (geteuid())
+		return map_ids_of_user(pid);
+	return map_ids(proc, pid, "uid_map") || map_ids(proc, pid, "gid_map");
+}
+
+/* An owner may not write there, so it is done for him (before Linux 5.7). */
+static int move_child(int cgroup, pid_t pid)
+{
+	int procs = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	int result = procs < 0 || dprintf(procs, "%d", pid) < 0 ? -1 : 0;
+
+	close(procs);
+	return result;
+}
+
+/* The child's part never returns. */
+static pid_t clone_init(const struct spec *spec, const struct opened *opened, uint64_t relation)
 {
 	bool joins;
-	pid_t pid = clone_into(cgroup, spec->flags & ~(uint64_t)CLONE_NEWCGROUP, relation, &joins);
+	pid_t pid = clone_into(opened->cgroup, spec->flags & ~(uint64_t)CLONE_NEWCGROUP, relation, &joins);
 
-	if (pid == 0)
-		init_main(spec, channels[1], joins ? cgroup : -1, parent);
-	if (pid > 0 && spec->flags & CLONE_NEWUSER) {
-		if (geteuid() ? map_ids_of_user(pid)
-			      : map_ids(proc, pid, "uid_map") || map_ids(proc, pid, "gid_map"))
+	if (pid == 0) {
+		const struct inherited inherited = {
+			.channel = opened->channels[1],
+			.cgroup = joins && !spec->owner ? opened->cgroup : -1,
+			.parent = opened->parent,
+			.commands = opened->commands,
+			.program = opened->program,
+		};
+
+		init_main(spec, &inherited);
+	}
+	if (pid > 0 && (spec->flags & CLONE_NEWUSER || spec->owner)) {
+		if (map_child(spec, opened->proc, pid) || (joins && spec->owner && move_child(opened->cgroup, pid)))
 			kill(pid, SIGKILL);
 		else
-			send(channels[0], "", 1, MSG_NOSIGNAL);
+			send(opened->channels[0], "", 1, MSG_NOSIGNAL);
 	}
 	return pid;
 }
@@ -143,12 +180,6 @@ static int differing_kinds(pid_t pid)
 	return flags;
 }
 
-/* Descriptors of a start that are closed when the process was made. */
-struct opened {
-	int cgroup, parent, proc;
-	int channels[2];
-};
-
 /* Clones this process, without new namespaces; `relation` is CLONE_PARENT or 0. */
 static pid_t clone_helper(uint64_t relation)
 {
@@ -156,15 +187,19 @@ static pid_t clone_helper(uint64_t relation)
 }
 
 /*
- * Enters the parent container's namespaces and makes the init from there, as a child of the launcher. The cgroup namespace
+ * Enters the parent container's namespaces, if there is one, and makes the init from there, as a child of the launcher, and
+ * as its owner's if it has one. The cgroup namespace
  * is left to the init: from inside one, the kernel may not let a process be put where it must be (nsdelegate,
  * cgroup-v2.rst). setns(2) has effect on the pid namespace of children only, and a pid namespace is made only by one that
  * is in its own: so a second helper does that, which its parent was put there for. NULL, or the step that failed.
  */
 static const char *start_from_inside(const struct spec *spec, struct opened *opened)
 {
-	int flags = differing_kinds(spec->parent);
+	int flags = spec->parent ? differing_kinds(spec->parent) : 0;
+	const char *failed = spec->owner ? become_owner(spec) : NULL;
 
+	if (failed)
+		return failed;
 	if (flags && setns(opened->parent, flags))
 		return "enter the parent's namespaces";
 	if (flags & spec->flags & CLONE_NEWPID) {
@@ -173,7 +208,7 @@ static const char *start_from_inside(const struct spec *spec, struct opened *ope
 		if (second)
 			return second < 0 ? "clone" : NULL;
 	}
-	if (clone_init(spec, opened->cgroup, opened->parent, opened->channels, CLONE_PARENT, opened->proc) < 0)
+	if (clone_init(spec, opened, CLONE_PARENT) < 0)
 		return "clone";
 	return NULL;
 }
@@ -181,12 +216,16 @@ static const char *start_from_inside(const struct spec *spec, struct opened *ope
 /* The helper process. It is among the parent container's processes for a while, so it has nothing that they could take. */
 static _Noreturn void help(const struct spec *spec, struct opened *opened)
 {
-	const int kept[] = { opened->cgroup, opened->parent, opened->proc, opened->channels[0], opened->channels[1] };
-	const char *failed;
+	const char *failed = spec->owner ? prepare_owner(spec, &opened->commands, &opened->program) : NULL;
+	const int kept[] = {
+		opened->cgroup,	     opened->parent,	  opened->proc,	   opened->channels[0],
+		opened->channels[1], opened->commands, opened->program,
+	};
 
 	prctl(PR_SET_DUMPABLE, 0);
 	close_all_but(kept, sizeof(kept) / sizeof(*kept));
-	failed = start_from_inside(spec, opened);
+	if (!failed)
+		failed = start_from_inside(spec, opened);
 	if (failed) {
 		struct report report = { .error = errno };
 
@@ -236,20 +275,20 @@ static void close_one(int fd)
  */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step)
 {
-	struct opened opened = { -1, -1, -1, { -1, -1 } };
+	struct opened opened = { -1, -1, -1, { -1, -1 }, -1, -1 };
 	int error = open_all(spec, &opened, step);
 
 	*pid = *helper = 0;
 	if (!error) {
 		*step = "clone";
-		if (spec->parent) {
+		if (spec->parent || spec->owner) {
 			*helper = clone_helper(0);
 			if (*helper == 0)
 				help(spec, &opened);
 			error = *helper < 0 ? errno : 0;
 		} else {
 			refresh_mounts();
-			*pid = clone_init(spec, opened.cgroup, -1, opened.channels, 0, opened.proc);
+			*pid = clone_init(spec, &opened, 0);
 			error = *pid < 0 ? errno : 0;
 		}
 	}

@@ -8,7 +8,9 @@ export interface Architecture {
   /** The instruction that enters the kernel. */
   readonly instruction: Buffer;
   /** System call numbers that differ between machines. */
-  readonly calls: { readonly close: bigint; readonly unshare: bigint; readonly setns: bigint };
+  readonly calls: Readonly<
+    Record<'close' | 'unshare' | 'setns' | 'prctl' | 'setgroups' | 'setresgid' | 'setresuid', bigint>
+  >;
   /** A further set with the number of the call under way, set to -1 where it must not be restarted. */
   readonly callNote: number | undefined;
   /** Whether these registers are those of a system call that was interrupted, and where its instruction would be. */
@@ -38,7 +40,7 @@ const x86: Architecture = {
   tested: true,
   registerBytes: 27 * WORD,
   instruction: Buffer.from([0x0f, 0x05]),
-  calls: { close: 3n, unshare: 272n, setns: 308n },
+  calls: { close: 3n, unshare: 272n, setns: 308n, prctl: 157n, setgroups: 116n, setresgid: 119n, setresuid: 117n },
   callNote: undefined,
   interruptedAt: (registers) =>
     word(registers, X86.origRax) < 0n ? undefined : BigInt.asUintN(64, word(registers, X86.rip) - 2n),
@@ -71,7 +73,7 @@ const arm: Architecture = {
   tested: false,
   registerBytes: 34 * WORD,
   instruction: Buffer.from([0x01, 0x00, 0x00, 0xd4]),
-  calls: { close: 57n, unshare: 97n, setns: 268n },
+  calls: { close: 57n, unshare: 97n, setns: 268n, prctl: 167n, setgroups: 159n, setresgid: 149n, setresuid: 147n },
   callNote: NT_ARM_SYSTEM_CALL,
   // Never at the place itself: there the kernel may put the number of restart_syscall(2) into x8.
   interruptedAt: () => undefined,

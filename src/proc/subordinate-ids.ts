@@ -17,6 +17,20 @@ export function subordinateIds(files: FileAccess, file: string, user: { name: st
     .filter(({ first, count }) => Number.isInteger(first) && Number.isInteger(count) && count > 0);
 }
 
+/** Ids go up to here (user_namespaces(7)): the last number is none. */
+const ID_END = 0xffff_ffff;
+
+/**
+ * Lines of uid_map or gid_map in which 0 is `own`, and from 1 on come the ids of the first range in `file` that can be mapped
+ * beside it: what newuidmap(1) and newgidmap(1) would let this user map.
+ */
+export function idMap(files: FileAccess, file: string, user: { name: string; uid: number }, own: number): string {
+  const range = subordinateIds(files, file, user).find(
+    ({ first, count }) => first >= 0 && first + count <= ID_END && (own < first || own >= first + count),
+  );
+  return `0 ${own} 1\n${range ? `1 ${range.first} ${range.count}\n` : ''}`;
+}
+
 /** Kinds of ids: what the launcher calls them, which program maps them, and where ranges are. */
 const KINDS = [
   { variable: 'NSDIR_UIDS', program: '/usr/bin/newuidmap', file: '/etc/subuid' },

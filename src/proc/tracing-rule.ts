@@ -2,6 +2,7 @@ import { ifThere, readIfThere, type FileAccess } from '../files.ts';
 import { pid as checkedPid, type Pid } from '../ids.ts';
 import { capableIn, userNamespaceDepth } from './capability.ts';
 import { credentialsOf, type Asked, type Credentials } from './credentials.ts';
+import { rootOf } from './id-map.ts';
 import { readStat } from './process.ts';
 
 /** capabilities(7) */
@@ -67,15 +68,10 @@ function mayReadItsMemory(asked: Asked, caller: Credentials, its: Credentials): 
   const depth = userNamespaceDepth(asked, its.pid);
   if (depth === 0) return uid !== 0 || gid !== 0 || inMachine();
   if (depth !== 1 || (uid === 0 && gid === 0)) return inMachine();
-  const isItsRoot = rootOf(asked.files, its.pid, 'uid') === uid && rootOf(asked.files, its.pid, 'gid') === gid;
+  // An id that is nobody there stands for root.
+  const isItsRoot =
+    (rootOf(asked.files, its.pid, 'uid') ?? 0) === uid && (rootOf(asked.files, its.pid, 'gid') ?? 0) === gid;
   return !isItsRoot || capableIn(asked, caller, its.pid, CAP_SYS_PTRACE);
-}
-
-/** What id 0 of its user namespace is in the daemon's (user_namespaces(7), "uid_map"). An unmapped one stands for 0. */
-function rootOf(files: FileAccess, target: Pid, kind: 'uid' | 'gid'): number {
-  const text = readIfThere(files, `/proc/${target}/${kind}_map`) ?? '';
-  const rows = text.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-  return rows.find(([inside]) => inside === 0)?.[1] ?? 0;
 }
 
 /** Documentation/admin-guide/LSM/Yama.rst. Who was named by PR_SET_PTRACER is not to be seen: refused. */

@@ -33,12 +33,14 @@ export class ControlFiles {
   readonly #texts = new SlowTexts();
   readonly #streams: EventStreams;
   readonly #plain = new PlainHandles();
+  readonly #firstHandle: number;
   #nextHandle: number;
 
   constructor(machine: Machine, view: View, onWake: (wake: number) => void, firstHandle: number) {
     this.#machine = machine;
     this.#view = view;
-    this.#streams = new EventStreams(machine.events, onWake);
+    this.#streams = new EventStreams(machine.events, onWake, machine.userLimits.events);
+    this.#firstHandle = firstHandle;
     this.#nextHandle = firstHandle;
   }
 
@@ -57,7 +59,7 @@ export class ControlFiles {
     const type = control.mode(container) & S_IFMT;
     if (type === S_IFLNK) return controlAttr(container, control, Buffer.byteLength(this.target(request, node)));
     if (type !== S_IFREG) return silentAttr(node);
-    if (control.stream) return controlAttr(container, control, this.#streams.size(container.serial));
+    if (control.stream) return controlAttr(container, control, this.#streams.size(container.serial, request.caller));
     const { text, nlink } = control.produce
       ? await this.#texts.stat(id, request.caller.pid, () => this.#produce(request, node))
       : await this.#produce(request, node);
@@ -78,12 +80,14 @@ export class ControlFiles {
     const handle = this.#nextHandle;
     this.#nextHandle += 2;
     if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
-    if (access === O_WRONLY || access === O_RDWR || !speaks) this.#plain.open(handle, idOf(node));
+    if (access === O_WRONLY || access === O_RDWR || !speaks) {
+      this.#plain.open(handle, idOf(node), request.caller.uid);
+    }
     return { handle, noFlush: true };
   }
 
   async read(request: Request, node: ControlNode, handle: number, offset: number, size: number): Promise<Uint8Array> {
-    if (node.control.stream) return this.#streams.read(handle, node.container.serial, offset, size);
+    if (node.control.stream) return this.#streams.read(handle, node.container.serial, request.caller, offset, size);
     const known = this.#texts.read(handle, offset, size);
     if (known) return known;
     if (this.#plain.has(handle)) return NO_BYTES;
@@ -92,8 +96,13 @@ export class ControlFiles {
     return this.#texts.read(handle, offset, size) ?? NO_BYTES;
   }
 
-  /** Every write is a command of its own, wherever in the file it is, as in cgroupfs. EINVAL for what takes none. */
-  async write(request: Request, { container, control }: ControlNode, data: Uint8Array): Promise<void> {
+  /**
+   * Every write is a command of its own, wherever in the file it is, as in cgroupfs. EINVAL for what takes none, EPERM for
+   * one by somebody else than who opened it, root excepted.
+   */
+  async write(request: Request, node: ControlNode, handle: number, data: Uint8Array): Promise<void> {
+    const { container, control } = node;
+    this.#refuseWriter(request, node, handle);
     if (data.length > WRITE_LIMIT_BYTES) {
       throw new FsError(
         'EINVAL',
@@ -105,15 +114,36 @@ export class ControlFiles {
     await control.write(this.#machine, container, request, Buffer.from(data).toString('utf8').trim());
   }
 
+  /**
+   * A program with more rights writes its output to whatever it was given: it must not give commands by that, in its own
+   * name, which he may not give who opened the file. Of a handle of a former daemon that is not known.
+   */
+  #refuseWriter({ caller, resent }: Request, { container, control }: ControlNode, handle: number): void {
+    // Those of the serving thread, which are all root's, begin one before ours.
+    const isFormer = handle < this.#firstHandle - 1 && !resent && container.uid !== 0;
+    const opener = this.#plain.openerOf(handle) ?? (isFormer ? container.uid : 0);
+    if (opener === 0 || opener === caller.uid) return;
+    throw new FsError(
+      'EPERM',
+      `Cannot write to ${control.name} as uid ${caller.uid}: uid ${opener} opened it; open it yourself`,
+    );
+  }
+
   release(handle: number): void {
     this.#plain.release(handle);
     this.#streams.release(handle);
     this.#texts.release(handle);
   }
 
-  poll({ container, control }: ControlNode, handle: number, events: number, wake: number | undefined): number {
+  poll(
+    { caller }: Request,
+    { container, control }: ControlNode,
+    handle: number,
+    events: number,
+    wake: number | undefined,
+  ): number {
     if (!control.stream) return events & POLL_READY;
-    return events & this.#streams.poll(handle, container.serial, wake);
+    return events & this.#streams.poll(handle, container.serial, caller, wake);
   }
 
   #target(request: Request, { container, control }: ControlNode): string | undefined {
@@ -131,7 +161,7 @@ export class ControlFiles {
   }
 
   async #openText(request: Request, node: ControlNode, handle: number): Promise<void> {
-    if (node.control.stream) this.#streams.open(handle, node.container.serial);
+    if (node.control.stream) this.#streams.open(handle, node.container.serial, request.caller);
     else await this.#texts.open(handle, idOf(node), request.caller.pid, () => this.#produce(request, node));
   }
 }

@@ -1,4 +1,4 @@
-import type { Events } from '../container/events.ts';
+import type { Events, Reader } from '../container/events.ts';
 import { FsError } from '../errno.ts';
 import { ROOT_SERIAL, type Serial } from '../ids.ts';
 import { POLLIN, POLLRDNORM } from './filesystem.ts';
@@ -14,6 +14,7 @@ const STREAMS_LIMIT = 65_536;
 
 interface Stream {
   readonly serial: Serial;
+  readonly reader: Reader;
   /** Offset of the first byte in `text`. */
   base: number;
   text: Buffer;
@@ -37,10 +38,15 @@ const WAKES_LIMIT = 64;
 export class EventStreams {
   readonly #events: Events;
   readonly #streams = new Map<number, Stream>();
+  readonly #perUid: number;
+  /** Open streams of users but root. */
+  readonly #open = new Map<number, number>();
   readonly #onWake: (wake: number) => void;
 
-  constructor(events: Events, onWake: (wake: number) => void) {
+  /** `perUid`: how many one user but root may have open. */
+  constructor(events: Events, onWake: (wake: number) => void, perUid: number) {
     this.#events = events;
+    this.#perUid = perUid;
     this.#onWake = onWake;
     events.onEvent((serials) => {
       this.#wake(serials);
@@ -48,22 +54,29 @@ export class EventStreams {
   }
 
   /** Bytes a reader that opens now would get. */
-  size(serial: Serial): number {
-    return Buffer.byteLength(this.#events.textSince(serial, 0));
+  size(serial: Serial, reader: Reader): number {
+    return Buffer.byteLength(this.#events.textSince(serial, 0, reader));
   }
 
-  open(handle: number, serial: Serial): void {
+  /** Throws ENFILE, and EDQUOT for too many of one user. */
+  open(handle: number, serial: Serial, reader: Reader): void {
+    const { uid } = reader;
+    const its = this.#open.get(uid) ?? 0;
+    if (its >= this.#perUid) {
+      throw new FsError('EDQUOT', `Cannot open .events: uid ${uid} has ${its} open already; close some`);
+    }
     if (this.#streams.size >= STREAMS_LIMIT) {
       throw new FsError('ENFILE', `${STREAMS_LIMIT} event streams are open already; close some`);
     }
+    if (uid !== 0) this.#open.set(uid, its + 1);
     const wakes = new Set<number>();
     const text = Buffer.alloc(0);
-    this.#streams.set(handle, { serial, base: 0, text, sequence: 0, position: 0, adopted: false, wakes });
+    this.#streams.set(handle, { serial, reader, base: 0, text, sequence: 0, position: 0, adopted: false, wakes });
   }
 
   /** Never waits. A handle of a former daemon goes on where it was: the events' file outlives daemons. */
-  read(handle: number, serial: Serial, offset: number, size: number): Uint8Array {
-    const stream = this.#stream(handle, serial);
+  read(handle: number, serial: Serial, reader: Reader, offset: number, size: number): Uint8Array {
+    const stream = this.#stream(handle, serial, reader);
     this.#refresh(stream);
     if (stream.adopted) this.#resume(stream, offset);
     const start = Math.max(0, offset - stream.base);
@@ -72,8 +85,8 @@ export class EventStreams {
     return chunk;
   }
 
-  poll(handle: number, serial: Serial, wake: number | undefined): number {
-    const stream = this.#stream(handle, serial);
+  poll(handle: number, serial: Serial, reader: Reader, wake: number | undefined): number {
+    const stream = this.#stream(handle, serial, reader);
     this.#refresh(stream);
     if (stream.base + stream.text.length > stream.position) return POLLIN | POLLRDNORM;
     if (wake !== undefined) this.#await(stream, wake);
@@ -81,14 +94,19 @@ export class EventStreams {
   }
 
   release(handle: number): boolean {
+    const uid = this.#streams.get(handle)?.reader.uid ?? 0;
+    const left = (this.#open.get(uid) ?? 1) - 1;
+    if (left > 0) this.#open.set(uid, left);
+    else this.#open.delete(uid);
     return this.#streams.delete(handle);
   }
 
-  #stream(handle: number, serial: Serial): Stream {
+  /** One that was opened with a former daemon is, from here on, that of who reads it first. */
+  #stream(handle: number, serial: Serial, reader: Reader): Stream {
     const known = this.#streams.get(handle);
     if (known) return known;
-    this.open(handle, serial);
-    const stream = this.#stream(handle, serial);
+    this.open(handle, serial, reader);
+    const stream = this.#stream(handle, serial, reader);
     stream.adopted = true;
     return stream;
   }
@@ -97,14 +115,14 @@ export class EventStreams {
   #resume(stream: Stream, offset: number): void {
     stream.adopted = false;
     if (offset <= stream.text.length) return;
-    const own = Buffer.byteLength(this.#events.textSince(stream.serial, this.#events.inherited));
+    const own = Buffer.byteLength(this.#events.textSince(stream.serial, this.#events.inherited, stream.reader));
     stream.base = offset - (stream.text.length - own);
   }
 
   #refresh(stream: Stream): void {
     const { sequence } = this.#events;
     if (stream.sequence === sequence) return;
-    const more = Buffer.from(this.#events.textSince(stream.serial, stream.sequence));
+    const more = Buffer.from(this.#events.textSince(stream.serial, stream.sequence, stream.reader));
     const text = Buffer.concat([stream.text, more]);
     const read = Math.min(text.length - WINDOW_BYTES, stream.position - stream.base);
     const surplus = Math.max(0, read, text.length - UNREAD_LIMIT_BYTES);

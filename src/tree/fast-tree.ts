@@ -57,11 +57,12 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     return handle;
   };
 
-  const open = (id: NodeId, flags: number): Opened | typeof DEFER => {
+  const open = ({ caller }: Request, id: NodeId, flags: number): Opened | typeof DEFER => {
     const { container, control } = view.node(id);
     if (!control || !view.resolves(container, control)) return DEFER;
     const access = flags & O_ACCMODE;
-    if (access === constants.O_WRONLY && isFile(control, container)) return openPlain(id);
+    // Whose a handle is for writing, if not root's, the main thread has to know.
+    if (access === constants.O_WRONLY && isFile(control, container) && caller.uid === 0) return openPlain(id);
     if (!control.text || access !== constants.O_RDONLY || texts.size >= HANDLES_LIMIT) return DEFER;
     const handle = newHandle();
     texts.set(handle, { id, bytes: bytesOf(control.text(container)) });
@@ -70,7 +71,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
 
   const openPlain = (id: NodeId): Opened => {
     const handle = newHandle();
-    plain.open(handle, id);
+    plain.open(handle, id, 0);
     return { handle, noFlush: true };
   };
 
@@ -120,14 +121,14 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     create: ({ caller }, parent, name, _mode, flags) => {
       const { container, within } = view.directory(parent);
       const control = within ? undefined : entryNamed(name, within);
-      // For writing only, by who may, of what was not unlinked: the rest changes something, or is refused.
+      // For writing only, by root, of what was not unlinked: the rest changes something, is refused, or is another's.
       if (!control || !isFile(control, container) || (flags & O_ACCMODE) !== constants.O_WRONLY) return DEFER;
-      if (container.hidden !== 0 || (caller.uid !== 0 && caller.uid !== container.uid)) return DEFER;
+      if (container.hidden !== 0 || caller.uid !== 0) return DEFER;
       const attr = controlAttr(container, control, 0);
       const fleeting = !view.resolves(container, control);
       return { ...openPlain(attr.id), entry: { attr, cacheable: false, fleeting } };
     },
-    open: (_request, id, flags) => open(id, flags),
+    open,
     read: (_request, _id, handle, offset, size) => {
       const text = texts.get(handle);
       if (!text) return DEFER;

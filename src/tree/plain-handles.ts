@@ -6,20 +6,25 @@ const PLAIN_HANDLES_LIMIT = 65_536;
 
 /** Open handles that carry no text, by the node they were opened on: an entry that says nothing is there while it is open. */
 export class PlainHandles {
-  readonly #ids = new Map<number, NodeId>();
+  readonly #opened = new Map<number, { readonly id: NodeId; readonly uid: number }>();
   readonly #counts = new Map<NodeId, number>();
 
-  /** Throws ENFILE. */
-  open(handle: number, id: NodeId): void {
-    if (this.#ids.size >= PLAIN_HANDLES_LIMIT) {
+  /** `uid`: who opened it. Throws ENFILE. */
+  open(handle: number, id: NodeId, uid: number): void {
+    if (this.#opened.size >= PLAIN_HANDLES_LIMIT) {
       throw new FsError('ENFILE', `${PLAIN_HANDLES_LIMIT} control entries are open for writing already; close some`);
     }
-    this.#ids.set(handle, id);
+    this.#opened.set(handle, { id, uid });
     this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
   }
 
   has(handle: number): boolean {
-    return this.#ids.has(handle);
+    return this.#opened.has(handle);
+  }
+
+  /** Who opened it; `undefined` if that is not known here. */
+  openerOf(handle: number): number | undefined {
+    return this.#opened.get(handle)?.uid;
   }
 
   isOpen(id: NodeId): boolean {
@@ -28,9 +33,9 @@ export class PlainHandles {
 
   /** Whether it was one of these. */
   release(handle: number): boolean {
-    const id = this.#ids.get(handle);
+    const id = this.#opened.get(handle)?.id;
     if (id === undefined) return false;
-    this.#ids.delete(handle);
+    this.#opened.delete(handle);
     const left = (this.#counts.get(id) ?? 1) - 1;
     if (left > 0) this.#counts.set(id, left);
     else this.#counts.delete(id);

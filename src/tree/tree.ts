@@ -106,8 +106,17 @@ export class Tree implements Filesystem {
     checkLength(name);
     if (within) throw new FsError('EPERM', `${within.name} holds links only`);
     if (name === ns.name) return this.#makeNs(request, container);
-    const made = make(this.#machine, container, name, mode, request);
+    const made = this.#make(request, container, name, mode);
     return { attr: directoryAttr(made), cacheable: true };
+  }
+
+  #make(request: Request, container: Container, name: string, mode: number): Container {
+    try {
+      return make(this.#machine, container, name, mode, request);
+    } catch (error) {
+      this.#reportQuota(container, error);
+      throw error;
+    }
   }
 
   mknod(request: Request, parent: NodeId, name: string, mode: number): Entry {
@@ -206,17 +215,23 @@ export class Tree implements Filesystem {
   }
 
   async open(request: Request, id: NodeId, flags: number): Promise<Opened> {
-    return await this.#files.open(request, this.#control(id), flags);
+    const node = this.#control(id);
+    try {
+      return await this.#files.open(request, node, flags);
+    } catch (error) {
+      this.#reportQuota(node.container, error);
+      throw error;
+    }
   }
 
   async read(request: Request, id: NodeId, handle: number, offset: number, size: number): Promise<Uint8Array> {
     return await this.#files.read(request, this.#control(id), handle, offset, size);
   }
 
-  async write(request: Request, id: NodeId, _handle: number, _offset: number, data: Uint8Array): Promise<number> {
+  async write(request: Request, id: NodeId, handle: number, _offset: number, data: Uint8Array): Promise<number> {
     const node = this.#control(id);
     if (!this.#wasDone(request)) {
-      await this.#reporting(node.container, () => this.#files.write(request, node, data), ['EINTR']);
+      await this.#reporting(node.container, () => this.#files.write(request, node, handle, data), ['EINTR']);
     }
     return data.length;
   }
@@ -241,8 +256,8 @@ export class Tree implements Filesystem {
     return this.#view.statfs();
   }
 
-  poll(_request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): number {
-    return this.#files.poll(this.#control(id), handle, events, wake);
+  poll(request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): number {
+    return this.#files.poll(request, this.#control(id), handle, events, wake);
   }
 
   /** Throws EISDIR for a container's own directory. */
@@ -298,6 +313,7 @@ export class Tree implements Filesystem {
 
   #makeNs(request: Request, container: Container): Entry {
     if (this.#view.resolves(container, ns) && !request.resent) throw new FsError('EEXIST', '.ns is there already');
+    requireOwner(request, container, ns.name);
     beginWishes(this.#machine, container, request);
     return { attr: controlAttr(container, ns, 0), cacheable: false };
   }
@@ -312,6 +328,11 @@ export class Tree implements Filesystem {
   /** Whether this request was carried out already, by a daemon that died before it could say so. */
   #wasDone(request: Request): boolean {
     return request.resent && this.#machine.store.wasDone(request.unique);
+  }
+
+  /** Of what else is told by its errno alone. */
+  #reportQuota(container: Container, error: unknown): void {
+    if (error instanceof FsError && error.errno === 'EDQUOT') recordRefusal(this.#machine, container, error);
   }
 
   /** Runs `body`; if it is refused, the reason goes to `.error`, unless its errno is in `silent`. */

@@ -168,11 +168,11 @@ test.each([
   ['.', '.state', 'running', 'EBUSY', 'choose a container below it'],
   ['icy/inner', '.state', 'running', 'EBUSY', '"icy" is frozen; write running to its .state'],
   ['icy/plain', '.state', 'running', 'EBUSY', '"icy" is frozen; write running to its .state first'],
-  ['foreign', '.state', 'running', 'EPERM', 'chown root'],
+  ['foreign', '.state', 'running', 'EPERM', 'let another user own it (chown)'],
   ['web', '.procs', '1', 'EPERM', 'process 1 is the init of a container'],
   ['web', '.procs', '4194305', 'ESRCH', 'there is no process'],
 ])('%s%s: "%s" is %s', async (at, name, text, errno, remedy) => {
-  await tree.ok(`mkdir -p icy/inner icy/plain foreign; chown 1000 foreign
+  await tree.ok(`mkdir -p icy/inner icy/plain foreign; chown 4711 foreign
     [ -e icy/.state ] || for at in icy/inner icy; do echo running > $at/.state; done; echo frozen > icy/.state`);
   const before = await everything();
   const { status } = await tree.sh(`printf '${text}' > ${at}/${name}`);

@@ -33,3 +33,16 @@ it('dies with the container it was made in', async () => {
   await tree.ok('rm -rf web');
   expect((await tree.sh(`kill -0 ${pid}`)).status).not.toBe(0);
 });
+
+it('shows what is made in a container of a user below that, and his container as one', async () => {
+  await using tree = await discovering();
+  await tree.ok('chmod 755 ..; mkdir his; chown 65534:65534 his');
+  await detached(tree, 'his', ['unshare', '--uts', 'sleep', '1000']);
+  await eventually(async () => (await tree.ok('ls his')) === 'unnamed1', 'his/unnamed1 is there');
+  const pid = Number(await tree.ok('cat his/unnamed1/.procs'));
+  const init = await tree.ok('readlink his/.init');
+  expect(await tree.ok(`stat -c %u ${init} /proc/${pid}; stat -c %u his/unnamed1`)).toBe('65534\n65534\n65534');
+  expect((await tree.nsdir('which', init.slice('/proc/'.length))).stdout.trim()).toBe(`${tree.dir}/his`);
+  await tree.ok('rm -rf his');
+  expect((await tree.sh(`kill -0 ${pid}`)).status).not.toBe(0);
+});

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NSDIR, type Mounted } from './mounted.ts';
@@ -105,6 +105,7 @@ export type Session = readonly (readonly string[])[];
  */
 export async function runExample({ file, line, steps }: Example, tree: Mounted): Promise<Session> {
   const work = mkdtempSync('/tmp/nsdir-example-');
+  chmodSync(path.dirname(tree.dir), 0o755); // as of /namespaces
   try {
     writeFileSync(path.join(work, 'nsdir'), `#!/bin/sh\nexec '${process.execPath}' '${NSDIR}' "$@"\n`, { mode: 0o755 });
     const script = path.join(work, 'session');

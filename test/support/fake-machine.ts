@@ -13,6 +13,7 @@ import { Locks } from '../../src/container/locks.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { make } from '../../src/container/make.ts';
 import { Store } from '../../src/container/store.ts';
+import { USER_LIMITS } from '../../src/container/user-limits.ts';
 import type { FileAccess } from '../../src/files.ts';
 import { pid as checkedPid, type Pid, type Serial } from '../../src/ids.ts';
 import { Journal } from '../../src/journal/journal.ts';
@@ -20,6 +21,7 @@ import type { Log } from '../../src/log.ts';
 import { createCensusTaker } from '../../src/proc/census.ts';
 import type { Request } from '../../src/tree/filesystem.ts';
 import { directoryId } from '../../src/tree/node-id.ts';
+import { AS_ROOT } from './as-root.ts';
 import { FakeCgroupfs, type FakeCgroupfsOptions } from './fake-cgroupfs.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { FakeTracer } from './fake-tracer.ts';
@@ -53,6 +55,7 @@ export class FakeMachine implements Machine, Disposable {
   readonly locks = new Locks();
   readonly kernel = new FakeKernel();
   readonly tracer = new FakeTracer();
+  readonly userLimits = USER_LIMITS;
   readonly cgroupfs: FakeCgroupfs;
   readonly files: FileAccess;
   readonly cgroupBase = `${MOUNT_POINT}/nsdir-x`;
@@ -176,7 +179,7 @@ export class FakeMachine implements Machine, Disposable {
 
   /** The names of events so far, each with the path it was about. */
   get happened(): string[] {
-    const lines = this.events.textSince(this.store.registry.root.serial, 0).split('\n').slice(0, -1);
+    const lines = this.events.textSince(this.store.registry.root.serial, 0, AS_ROOT).split('\n').slice(0, -1);
     return lines.map((line) => line.split('\t').slice(1).join(' '));
   }
 

@@ -10,12 +10,14 @@ import { forgetFound } from '../../container/found.ts';
 import { openMachine } from '../../container/open-machine.ts';
 import { finishEntering } from '../../container/enter.ts';
 import { recover } from '../../container/recover.ts';
+import type { UserLimits } from '../../container/user-limits.ts';
 import { removeStaleImages } from '../../container/stale-images.ts';
 import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
 import { adapterFrom, type Adapter } from '../adapter.ts';
+import { userLimitsFrom } from '../user-limits.ts';
 import { discoveryFrom, type DiscoveryMode } from '../discovery-mode.ts';
 
 const { O_CREAT, O_WRONLY } = constants;
@@ -46,6 +48,7 @@ export const daemon = defineCommand({
     adapter: { type: 'string', argument: 'NAME', summary: 'device, which is open as descriptor 3, or fuse-native' },
     'no-resend': { type: 'boolean', summary: 'keep unanswered requests by itself, as kernels before 6.9 need' },
     discovery: { type: 'string', argument: 'HOW', summary: 'on, exact or off' },
+    'user-limits': { type: 'string', argument: 'LIST', summary: 'what one user may have who is not root' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info, warn or error' },
   },
   words: [1, 1],
@@ -63,6 +66,7 @@ export const daemon = defineCommand({
       withoutResend: values['no-resend'] === true,
       discovery: discoveryFrom(values.discovery),
       adapter: adapterFrom(values.adapter) ?? 'device',
+      userLimits: userLimitsFrom(values['user-limits']),
     });
   },
 });
@@ -70,6 +74,7 @@ export const daemon = defineCommand({
 type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'> & {
   readonly discovery: DiscoveryMode;
   readonly adapter: Adapter;
+  readonly userLimits: UserLimits;
 };
 
 async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
@@ -84,6 +89,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
     log,
     initBinary: INIT_BINARY,
     discover: options.discovery !== 'off',
+    userLimits: options.userLimits,
     inodeOf: ({ serial }) =>
       options.adapter === 'fuse-native' ? inodeNumber(directoryId(serial)) : directoryId(serial),
   });

@@ -12,6 +12,7 @@ import { daemonProcesses, endDaemon, killDaemon, STALE_END_TIMEOUT_MS } from '..
 import { discoveryFrom } from '../discovery-mode.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { userLimitsFrom } from '../user-limits.ts';
 
 export const mount = defineCommand({
   name: 'mount',
@@ -37,11 +38,17 @@ export const mount = defineCommand({
       argument: 'HOW',
       summary: 'containers of others: on (default), exact (misses nothing, slows system calls), off',
     },
+    'user-limits': {
+      type: 'string',
+      argument: 'LIST',
+      summary: 'what one user may have who is not root: containers=N,depth=N,processes=N,events=N',
+    },
     ...INSTANCE_OPTIONS,
   },
   words: [0, 1],
   async run({ values, words }) {
     const discovery = discoveryFrom(values.discovery);
+    userLimitsFrom(values['user-limits']);
     const adapter = adapterFrom(values.adapter) ?? usualAdapter();
     const instance = await placeFor(words[0], values);
     const machine = await thisMachine();
@@ -60,6 +67,7 @@ export const mount = defineCommand({
         ...(values['no-resend'] === true ? ['--no-resend'] : []),
         '--discovery',
         discovery,
+        ...(values['user-limits'] === undefined ? [] : ['--user-limits', values['user-limits']]),
         ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
       ];
       if (values.foreground !== true) {

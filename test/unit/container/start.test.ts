@@ -78,20 +78,6 @@ describe('start', () => {
     await expect(start(machine, web, machine.request(), ['net'])).rejects.toMatchObject({ errno: 'EBUSY' });
   });
 
-  test.each([
-    ['the owner is not root', 1000, 0],
-    ['the caller is not root', 0, 1000],
-  ])('EPERM when %s, with the remedy', async (_, owner, caller) => {
-    using machine = new FakeMachine();
-    const web = machine.container('web');
-    machine.store.commit([{ op: 'attr', serial: web.serial, uid: owner, at: web.ctime }]);
-    await expect(start(machine, web, machine.request({ uid: caller }))).rejects.toMatchObject({
-      errno: 'EPERM',
-      message: expect.stringContaining('chown root') as string,
-    });
-    expect([web.phase, machine.starts]).toEqual(['declared', []]);
-  });
-
   test('EBUSY below a frozen container, naming it', async () => {
     using machine = new FakeMachine();
     await start(machine, machine.container('web'), machine.request());

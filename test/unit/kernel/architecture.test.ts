@@ -26,7 +26,11 @@ describe('x86-64', () => {
   const x86 = row('x64');
 
   test('has 27 words and the numbers of unistd_64.h', () => {
-    expect([x86.registerBytes, x86.calls, x86.tested]).toEqual([216, { close: 3n, unshare: 272n, setns: 308n }, true]);
+    expect([x86.registerBytes, x86.calls, x86.tested]).toEqual([
+      216,
+      { close: 3n, unshare: 272n, setns: 308n, prctl: 157n, setgroups: 116n, setresgid: 119n, setresuid: 117n },
+      true,
+    ]);
     expect(x86.instruction.toString('hex')).toBe('0f05');
   });
 
@@ -70,7 +74,11 @@ describe('aarch64', () => {
   const asleep = { 0: 0n, 1: 0n, 8: 115n, 31: 0xffff_e000n, 32: 0xffff_a100n, 33: 0x6000_0000n };
 
   test('has 34 words, its own numbers, and says that it was not tried', () => {
-    expect([arm.registerBytes, arm.calls, arm.tested]).toEqual([272, { close: 57n, unshare: 97n, setns: 268n }, false]);
+    expect([arm.registerBytes, arm.calls, arm.tested]).toEqual([
+      272,
+      { close: 57n, unshare: 97n, setns: 268n, prctl: 167n, setgroups: 159n, setresgid: 149n, setresuid: 147n },
+      false,
+    ]);
     expect(arm.instruction.toString('hex')).toBe('010000d4');
   });
 

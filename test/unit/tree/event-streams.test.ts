@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { AS_ROOT } from '../../support/as-root.ts';
 import { Events } from '../../../src/container/events.ts';
 import { ROOT_SERIAL } from '../../../src/ids.ts';
 import { EventStreams } from '../../../src/tree/event-streams.ts';
@@ -18,7 +19,7 @@ class Streams implements Disposable {
 
   /** Another daemon's streams, of the same events. */
   daemon(): EventStreams {
-    return new EventStreams(this.events, (wake) => this.woken.push(wake));
+    return new EventStreams(this.events, (wake) => this.woken.push(wake), 9999);
   }
 
   emit(path: string, times = 1): void {
@@ -26,7 +27,7 @@ class Streams implements Disposable {
   }
 
   read(path: string, offset = 0, size = 1 << 20): string {
-    return Buffer.from(this.streams.read(2, this.at(path).serial, offset, size)).toString();
+    return Buffer.from(this.streams.read(2, this.at(path).serial, AS_ROOT, offset, size)).toString();
   }
 
   lines(path: string, offset = 0): number {
@@ -34,7 +35,7 @@ class Streams implements Disposable {
   }
 
   poll(path: string, wake?: number): number {
-    return this.streams.poll(2, this.at(path).serial, wake);
+    return this.streams.poll(2, this.at(path).serial, AS_ROOT, wake);
   }
 
   [Symbol.dispose](): void {
@@ -47,7 +48,7 @@ describe('EventStreams.read', () => {
     using it = new Streams();
     it.emit('web/job');
     it.emit('db');
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     const text = it.read('web');
     expect(text).toMatch(/^[\d.]+\tstarted\tjob\n$/);
     expect(it.read('web', text.length)).toBe('');
@@ -55,7 +56,7 @@ describe('EventStreams.read', () => {
 
   test('goes on behind the end when there is more', () => {
     using it = new Streams();
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     it.emit('web');
     const first = it.read('web');
     it.emit('db');
@@ -67,7 +68,7 @@ describe('EventStreams.read', () => {
   test('gives any part of it', () => {
     using it = new Streams();
     it.emit('web', 3);
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     const whole = it.read('web');
     expect(Array.from({ length: whole.length }, (_, offset) => it.read('web', offset, 1)).join('')).toBe(whole);
   });
@@ -76,25 +77,25 @@ describe('EventStreams.read', () => {
     using it = new Streams();
     it.emit('web', 5);
     const { serial } = it.at('web');
-    const size = it.streams.size(serial);
-    it.streams.open(2, serial);
+    const size = it.streams.size(serial, AS_ROOT);
+    it.streams.open(2, serial, AS_ROOT);
     expect(it.read('web')).toHaveLength(size);
-    expect(it.streams.size(it.at('db').serial)).toBe(0);
+    expect(it.streams.size(it.at('db').serial, AS_ROOT)).toBe(0);
   });
 
   test('a handle of a former daemon goes on where it was', () => {
     using it = new Streams();
     it.emit('web');
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     const before = it.read('web').length;
     it.emit('web');
-    const next = it.daemon().read(2, it.at('web').serial, before, 4096);
+    const next = it.daemon().read(2, it.at('web').serial, AS_ROOT, before, 4096);
     expect(Buffer.from(next).toString().split('\n')).toHaveLength(2);
   });
 
   test('keeps offsets right for a reader who follows for very long', () => {
     using it = new Streams();
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     let [offset, lines] = [0, 0];
     for (let i = 0; i < 100; i++) {
       it.emit('web', 150);
@@ -111,7 +112,7 @@ describe('EventStreams.poll', () => {
   test('is readable while there is something to read', () => {
     using it = new Streams();
     it.emit('web');
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     expect(it.poll('web')).toBe(READABLE);
     it.read('web');
     expect(it.poll('web')).toBe(0);
@@ -119,7 +120,7 @@ describe('EventStreams.poll', () => {
 
   test('wakes who waits, once, at an event of the subtree only', () => {
     using it = new Streams();
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     expect(it.poll('web', 7)).toBe(0);
     it.emit('db');
     expect(it.woken).toEqual([]);
@@ -130,7 +131,7 @@ describe('EventStreams.poll', () => {
 
   test('wakes at any event who waits for the machine', () => {
     using it = new Streams();
-    it.streams.open(2, ROOT_SERIAL);
+    it.streams.open(2, ROOT_SERIAL, AS_ROOT);
     it.poll('', 7);
     it.emit('db');
     expect(it.woken).toEqual([7]);
@@ -138,7 +139,7 @@ describe('EventStreams.poll', () => {
 
   test('wakes nobody whose file is closed', () => {
     using it = new Streams();
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     it.poll('web', 7);
     it.streams.release(2);
     it.emit('web');
@@ -147,7 +148,7 @@ describe('EventStreams.poll', () => {
 
   test('of very many on one file wakes the oldest, to ask again', () => {
     using it = new Streams();
-    it.streams.open(2, it.at('web').serial);
+    it.streams.open(2, it.at('web').serial, AS_ROOT);
     for (let wake = 1; wake <= 65; wake++) it.poll('web', wake);
     expect(it.woken).toEqual([1]);
     it.emit('web');

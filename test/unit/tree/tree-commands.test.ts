@@ -60,13 +60,13 @@ describe('Tree.write to .state', () => {
     }
   });
 
-  test('EPERM for a container that is not root’s: nothing runs, and .error says why', async () => {
+  test('EPERM for a container of a user who is not known: nothing runs, and .error says why', async () => {
     using it = new FakeTree();
     const user = it.request({ uid: 1000, gid: 1000 });
     it.mkdir('web', user);
     expect(await errnoOf(() => it.write('web/.state', 'running', user))).toBe('EPERM');
     expect([it.ls('web'), it.starts]).toEqual([['.error'], []]);
-    expect(await it.read('web/.error')).toContain('chown root');
+    expect(await it.read('web/.error')).toContain('another root directory or mount namespace');
   });
 
   test('EACCES for who owns neither the container nor the machine', async () => {
