@@ -222,6 +222,11 @@ export class DeviceSession {
     this.#tell({ changes });
     for (const change of changes) {
       if (change.op === 'found' || change.op === 'lost') this.#familyChanged(change.parent);
+      if (change.op === 'drop' && change.parent !== undefined) {
+        this.#familyChanged(change.parent);
+        // Its name lives on in the kernel: it asks what that is now.
+        this.#listener().directoryChanged(directoryId(change.serial));
+      }
       const container = this.#machine.store.registry.get(change.serial);
       if (change.op === 'enter') this.#tellOfEntered(container);
       if (!LISTING_CHANGES.has(change.op)) continue;

@@ -57,7 +57,8 @@ export type Change =
       readonly at: Timespec;
     }
   | { readonly op: 'exchange'; readonly serial: Serial; readonly other: Serial; readonly at: Timespec }
-  | { readonly op: 'drop'; readonly serial: Serial; readonly at: Timespec }
+  /** `parent`: nobody asked for it by its name, which the kernel may still have. */
+  | { readonly op: 'drop'; readonly serial: Serial; readonly parent?: Serial; readonly at: Timespec }
   | {
       readonly op: 'attr';
       readonly serial: Serial;

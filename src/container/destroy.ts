@@ -31,7 +31,8 @@ const KILLED_STATUS = 137;
 
 export interface Remover {
   readonly caller: { readonly pid: Pid; readonly uid: number };
-  readonly unique: number;
+  /** Absent: nobody waits for an answer. */
+  readonly unique?: number;
 }
 
 /**
@@ -152,7 +153,8 @@ async function requireMayKill(machine: Machine, container: Container, uid: numbe
 function drop(machine: Machine, container: Container, unique?: number): void {
   const { instance, store, events } = machine;
   const nodes = [...subtree(container)];
-  store.commit([{ op: 'drop', serial: container.serial, at: now() }], unique);
+  const parent = unique === undefined && container.parent ? { parent: container.parent.serial } : {};
+  store.commit([{ op: 'drop', serial: container.serial, ...parent, at: now() }], unique);
   for (const node of nodes.reverse()) {
     events.emit(node, 'removed');
     if (node.phase === 'declared') continue;

@@ -90,6 +90,7 @@ export function check(
   if (!own.found && own.init?.pid === target) {
     throw new FsError('EPERM', `Cannot ${what}: process ${target} is the init of a container`);
   }
+  refuseLeader(machine, entry, what);
   refuseOutwards(machine, entry, own, what, joined);
   refusePath(machine, entry.container, credentials, viewRoot, what);
   const reason = whyNotTrace(machine, credentials, target, credentialsIn(machine, target, found.status));
@@ -108,6 +109,13 @@ function memberOf(machine: Machine, { target, startTime }: Entry): Container | u
   if (noted?.startTime !== startTime || !isNamespaceKind(noted.by)) return machine.containerOf(target);
   const cgroups = readIfThere(machine.files, `/proc/${target}/cgroup`);
   return cgroups === undefined ? undefined : machine.declaredOf(cgroups);
+}
+
+/** Who leads a container and goes on would leave it without a leader. */
+function refuseLeader({ store }: Machine, { target, startTime }: Entry, what: string): void {
+  const noted = store.registry.entered.get(target);
+  if (noted?.by !== 'state' || noted.startTime !== startTime || noted.begun) return;
+  throw new FsError('EPERM', `Cannot ${what}: it leads "${pathOf(noted.container)}", which ends when it does`);
 }
 
 /** Never out, only deeper. */

@@ -3,7 +3,7 @@ import { errnoNumber, FsError, systemErrno } from '../errno.ts';
 import { directoryOf } from '../cgroup/hierarchy.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import type { Pid } from '../ids.ts';
-import { cloneFlags, type NamespaceKind } from '../namespaces.ts';
+import { cloneFlags, isNamespaceKind, type NamespaceKind } from '../namespaces.ts';
 import { ARCHITECTURES } from '../kernel/architecture.ts';
 import type { Call, Tracee } from '../kernel/tracee.ts';
 import { isLive, pathOf, type Container } from './container.ts';
@@ -26,6 +26,7 @@ import {
 import type { EnteredBy } from './entered.ts';
 import { ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
+import { requireMayLead } from './leaders.ts';
 import { recordRefusal } from './refusal.ts';
 import { start, type Starter } from './start.ts';
 
@@ -59,7 +60,8 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   const { container, by } = wish;
   const what = `have process ${target} enter "${pathOf(container)}"`;
   if (!container.parent) throw new FsError('EPERM', `Cannot ${what}: every process is in the machine already`);
-  const kinds: NamespaceKind[] | undefined = by === 'symlink' || by === 'nsproxy' ? undefined : [by];
+  requireMayLead(container, by, request.caller.uid, what);
+  const kinds = isNamespaceKind(by) ? [by] : undefined;
   const found = find(machine, target, what);
   const entry: Entry = { target, startTime: found.stat.starttime, container, ...(kinds && { kinds }) };
   const asker = askerOf(machine, request.caller, what);
@@ -89,7 +91,7 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
 export async function finishEntering(machine: Machine): Promise<void> {
   for (const { pid, startTime, container, by, begun } of [...machine.store.registry.entered.values()]) {
     if (!begun) continue;
-    const kinds = by === 'symlink' || by === 'nsproxy' ? {} : { kinds: [by] };
+    const kinds = isNamespaceKind(by) ? { kinds: [by] } : {};
     const entry: Entry = { target: pid, startTime, container, ...kinds };
     const what = `have process ${pid} enter "${pathOf(container)}" after a restart`;
     try {

@@ -5,8 +5,11 @@ import type { Container, PinnedProcess } from './container.ts';
 import { contains } from './container.ts';
 import type { Machine } from './machine.ts';
 
-/** How a process was asked to enter, and so what its entry in `.proxy` is. */
-export type EnteredBy = 'symlink' | 'nsproxy' | NamespaceKind;
+/**
+ * How a process was asked to enter, and so what its entry in `.proxy` is. By `state` it leads: when it ends, so does the
+ * container (`leaders.ts`).
+ */
+export type EnteredBy = 'symlink' | 'nsproxy' | 'state' | NamespaceKind;
 
 /** A process that came from outside, not through the container's init. */
 export interface Entered extends PinnedProcess {
@@ -16,13 +19,15 @@ export interface Entered extends PinnedProcess {
   readonly begun: boolean;
 }
 
-/** Processes remembered; beyond it the dead are looked for, and then the oldest are forgotten, which only unlists them. */
+/** Processes remembered; beyond it the dead are looked for, and then the oldest that lead nothing are forgotten, which only unlists them. */
 export const ENTERED_LIMIT = 16_384;
 
 /** Those that entered `container` or what is in it, and live; the latest last. */
 export function enteredBelow(machine: Machine, container: Container): Entered[] {
   forgetDead(machine);
-  return [...machine.store.registry.entered.values()].filter((entered) => contains(container, entered.container));
+  return [...machine.store.registry.entered.values()].filter(
+    (entered) => contains(container, entered.container) && !isDeadLeader(machine, entered),
+  );
 }
 
 /** How the process came in, if it did. */
@@ -31,7 +36,14 @@ export function enteredAs({ store, files }: Machine, pid: Pid): Entered | undefi
   return entered && isAlive(files, pid, entered.startTime) ? entered : undefined;
 }
 
+/** Those that lead are remembered until the container is gone. */
 function forgetDead({ store, files }: Machine): void {
-  const dead = [...store.registry.entered.values()].filter(({ pid, startTime }) => !isAlive(files, pid, startTime));
+  const dead = [...store.registry.entered.values()].filter(
+    ({ pid, startTime, by }) => by !== 'state' && !isAlive(files, pid, startTime),
+  );
   if (dead.length > 0) store.commit(dead.map(({ pid, container }) => ({ op: 'leave', serial: container.serial, pid })));
+}
+
+function isDeadLeader({ files }: Machine, { by, pid, startTime }: Entered): boolean {
+  return by === 'state' && !isAlive(files, pid, startTime);
 }

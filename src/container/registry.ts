@@ -10,6 +10,9 @@ export const TOMBSTONE_MS = 10_000;
 
 const ALL_ENTRIES = -1;
 
+/** Containers that went by themselves and are remembered; the kernel may believe in the names of older ones. */
+const VANISHED_LIMIT = 4096;
+
 /**
  * The containers as a tree, in memory. Deterministic: the same changes in the same order make the same registry, in the
  * daemon's main thread, in the replica of the serving thread, and in the next daemon.
@@ -19,6 +22,7 @@ export class Registry {
   readonly #bySerial = new Map<Serial, Container>();
   readonly #entered = new Map<Pid, Entered>();
   readonly #owned = new Map<number, number>();
+  readonly #vanished = new Set<Serial>();
   #next = 1;
 
   constructor(at: Timespec = now()) {
@@ -39,6 +43,11 @@ export class Registry {
   /** How many containers each uid owns, discovered ones apart. */
   get owned(): ReadonlyMap<number, number> {
     return this.#owned;
+  }
+
+  /** Whether it was dropped though nobody had asked for that by its name. */
+  hasVanished(serial: Serial): boolean {
+    return this.#vanished.has(serial);
   }
 
   /** Number of containers, the root included. */
@@ -99,7 +108,10 @@ export class Registry {
         this.#exchange(container, change);
         return;
       case 'lost':
+        this.#drop(container, change.at);
+        return;
       case 'drop':
+        if (change.parent !== undefined) this.#vanish(container);
         this.#drop(container, change.at);
         return;
       case 'attr':
@@ -200,9 +212,17 @@ export class Registry {
   #enter(container: Container, { pid, startTime, by, begun = false }: Change & { op: 'enter' }): void {
     this.#entered.delete(pid);
     this.#entered.set(pid, { container, pid, startTime, by, begun });
-    for (const oldest of this.#entered.keys()) {
+    for (const oldest of this.#entered.values()) {
       if (this.#entered.size <= ENTERED_LIMIT) return;
-      this.#entered.delete(oldest);
+      if (oldest.by !== 'state') this.#entered.delete(oldest.pid);
+    }
+  }
+
+  #vanish(container: Container): void {
+    for (const { serial } of subtree(container)) this.#vanished.add(serial);
+    for (const oldest of this.#vanished) {
+      if (this.#vanished.size <= VANISHED_LIMIT) return;
+      this.#vanished.delete(oldest);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Container } from '../container/container.ts';
 import { enter, type Wish } from '../container/enter.ts';
-import { enteredAs, enteredBelow, type Entered } from '../container/entered.ts';
+import { enteredAs, enteredBelow, type Entered, type EnteredBy } from '../container/entered.ts';
 import { viewRootOf } from '../container/enter-checks.ts';
 import type { Machine } from '../container/machine.ts';
 import { isProcessName, processNamed } from '../container/process-named.ts';
@@ -10,9 +10,10 @@ import { FsError, quoted } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import { pidView } from '../proc/pid-view.ts';
 import { readStatus } from '../proc/process.ts';
-import { isNamespaceKind } from '../namespaces.ts';
+import type { ControlEntry } from './control/entry.ts';
 import { nsKinds } from './control/ns.ts';
 import { nsproxy } from './control/nsproxy.ts';
+import { state } from './control/state.ts';
 import { S_IFLNK, type Attr, type DirEntry, type Entry, type Request } from './filesystem.ts';
 import { isLinking } from './linking.ts';
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
@@ -23,6 +24,13 @@ import { controlAttr } from './view.ts';
 
 /** Behind the pids of processes, in a listing. */
 const FIRST_PENDING_COOKIE = 2 ** 32;
+
+/** What a hard link may be of, and what it has its process do. */
+const LINKABLE: readonly (readonly [EnteredBy, ControlEntry])[] = [
+  ['nsproxy', nsproxy],
+  ['state', state],
+  ...nsKinds.map((row) => [row.kind, row] as const),
+];
 
 /**
  * `.proxy`: the processes that entered the container it is in, or one below, and the links by which they did. A link with the
@@ -55,9 +63,8 @@ export class ProxyDirectory {
   }
 
   async link(request: Request, source: { container: Container; entry: number }, directory: Container, name: string) {
-    const kind = nsKinds.find(({ entry }) => entry === source.entry)?.kind;
-    const by = source.entry === nsproxy.entry ? 'nsproxy' : kind;
-    if (!by) throw new FsError('EPERM', 'only .nsproxy and .ns/KIND can be linked into .proxy');
+    const by = LINKABLE.find(([, { entry }]) => entry === source.entry)?.[0];
+    if (!by) throw new FsError('EPERM', 'only .nsproxy, .state and .ns/KIND can be linked into .proxy');
     return await this.#link(request, directory, name, { wish: { container: source.container, by }, text: undefined });
   }
 
@@ -175,7 +182,7 @@ export class ProxyDirectory {
 
   /** A hard link is the file it is of. */
   #linkedEntry(directory: Container, { container, by }: Wish, pid: Pid): Entry {
-    const row = by === 'nsproxy' ? nsproxy : isNamespaceKind(by) ? nsKinds.find(({ kind }) => kind === by) : undefined;
+    const row = rowOf(by);
     if (row) return { attr: controlAttr(container, row, 0), cacheable: false };
     const id = processId(directory.serial, pid);
     const times = { atime: container.changed, mtime: container.changed, ctime: container.changed };
@@ -190,10 +197,14 @@ export class ProxyDirectory {
 
   #pendingEntry(pending: PendingLink): Entry {
     const { wish, directory, number } = pending;
-    const row = wish.by === 'nsproxy' ? nsproxy : nsKinds.find(({ kind }) => kind === wish.by);
+    const row = rowOf(wish.by);
     if (row && pending.text === undefined) return { attr: controlAttr(wish.container, row, 0), cacheable: false };
     return { attr: this.attr(pendingId(directory.serial, number)), cacheable: false };
   }
+}
+
+function rowOf(by: EnteredBy): ControlEntry | undefined {
+  return LINKABLE.find(([each]) => each === by)?.[1];
 }
 
 function ownerOf({ files }: Machine, pid: Pid): number {

@@ -6,6 +6,7 @@ import { FsError } from '../errno.ts';
 import { isNamespaceKind } from '../namespaces.ts';
 import { ns } from './control/ns.ts';
 import { nsproxy } from './control/nsproxy.ts';
+import { state } from './control/state.ts';
 
 /** Where a link's text is read from. */
 export interface LinkPlace {
@@ -17,7 +18,7 @@ export interface LinkPlace {
 }
 
 /**
- * What a symbolic link's text asks for: a container, its `.nsproxy`, or one `.ns/KIND`. An absolute path is one of the
+ * What a symbolic link's text asks for: a container, its `.nsproxy` or `.state`, or one `.ns/KIND`. An absolute path is one of the
  * caller's; a relative one begins in `.proxy`, as of any link, or, without a leading `..`, beside it, where a shell stands
  * that says `ln -s web .proxy/$$`. ENOENT for what is not there, EINVAL for what lies elsewhere.
  */
@@ -55,5 +56,6 @@ function outer(container: Container, top: Container): Container | undefined {
 
 function partOf([name, kind, ...rest]: readonly string[]): EnteredBy | undefined {
   if (name === nsproxy.name && kind === undefined) return 'nsproxy';
+  if (name === state.name && kind === undefined) return 'state';
   return name === ns.name && kind !== undefined && isNamespaceKind(kind) && rest.length === 0 ? kind : undefined;
 }

@@ -84,9 +84,13 @@ export class View {
     return controlListing(directory.container, control);
   }
 
-  /** Attributes of a directory that was removed while somebody holds it open, as tmpfs has them. */
+  /**
+   * Attributes of a directory that was removed while somebody holds it open, as tmpfs has them. Throws ESTALE for one that
+   * went by itself: the kernel may still have its name, and then looks it up again.
+   */
   removedAttr(id: NodeId): Attr {
     const { root } = this.registry;
+    if (this.registry.hasVanished(serialOf(id))) throw new FsError('ESTALE', 'this container ended by itself');
     return { ...directoryAttr(root), id, mode: S_IFDIR | 0o755, nlink: 0, size: 0, cacheable: false };
   }
 

@@ -9,6 +9,7 @@ import { runDiscovery } from '../../container/discovery-run.ts';
 import { forgetFound } from '../../container/found.ts';
 import { openMachine } from '../../container/open-machine.ts';
 import { finishEntering } from '../../container/enter.ts';
+import { followLeaders } from '../../container/leaders.ts';
 import { recover } from '../../container/recover.ts';
 import type { UserLimits } from '../../container/user-limits.ts';
 import { removeStaleImages } from '../../container/stale-images.ts';
@@ -106,6 +107,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
       : new DeviceSession({ fd: DEVICE_FD, machine, ...options, incarnation });
   // Only now: who was told to be inside may wait for an answer of this mount, and cannot stop before.
   void finishEntering(machine);
+  followLeaders(machine);
   overwrite(files.cgroup, `${instance.cgroupName}\n`);
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundLog();

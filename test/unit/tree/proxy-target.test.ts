@@ -34,7 +34,8 @@ describe('resolveLink', () => {
     ['/namespaces/none', 'ENOENT'],
     ['/namespaces/web/.ns/disk', 'ENOENT'],
     ['/namespaces/web/.ns', 'ENOENT'],
-    ['/namespaces/web/.state', 'ENOENT'],
+    ['/namespaces/web/.state', 'web state'],
+    ['/namespaces/web/.stat', 'ENOENT'],
     ['/namespaces/web/.nsproxy/x', 'ENOENT'],
     ['', '/ symlink'],
   ])('%j on the machine is %s', (text, answer) => {

@@ -1,0 +1,166 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually, mounted, type Mounted, type Outcome } from '../support/mounted.ts';
+import { lives, pinned, signal } from '../support/pinned.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/pam-session', import.meta.url));
+
+/** A user without privileges, made by useradd(8). */
+const USER = `nsdir-pam-${process.pid}`;
+
+let dir: string;
+
+beforeAll(async () => {
+  dir = mkdtempSync('/tmp/nsdir-pam-');
+  await execa('chmod', ['755', dir]);
+  await execa('useradd', ['--create-home', '--home-dir', path.join(dir, 'home'), '--shell', '/bin/sh', USER]);
+});
+
+afterAll(async () => {
+  await execa('userdel', ['--force', USER]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** A command that runs `su USER -c SCRIPT` with a stack of PAM in which `scripts/pam-session` is; nobody else has that stack. */
+function su(
+  tree: Mounted,
+  script: string,
+  { control = 'required', kinds = '', more = '', before = '' } = {},
+): string[] {
+  writeFileSync(
+    path.join(dir, 'su'),
+    [
+      'auth sufficient pam_permit.so',
+      'account required pam_permit.so',
+      `session ${control} pam_exec.so seteuid log=${dir}/log ${SCRIPT} ${tree.dir} ${kinds}`,
+      `session required pam_permit.so\n${more}`,
+    ].join('\n'),
+  );
+  writeFileSync(path.join(dir, 'script'), script);
+  const inside = `mount --bind ${dir}/su /etc/pam.d/su && exec ${before} su ${USER} -c "exec sh ${dir}/script"`;
+  return ['unshare', '--mount', 'sh', '-c', inside];
+}
+
+async function loggedIn(tree: Mounted, script: string, options = {}): Promise<Outcome> {
+  // So that the user can get there.
+  chmodSync(path.dirname(tree.dir), 0o711);
+  const [command = '', ...args] = su(tree, script, options);
+  const result = await execa(command, args, { reject: false, timeout: 20_000, killSignal: 'SIGKILL' });
+  return { status: result.exitCode ?? 255, stdout: result.stdout, stderr: result.stderr };
+}
+
+function gone(tree: Mounted): Promise<void> {
+  return eventually(async () => (await tree.ok(`ls ${USER}`)) === '', 'no container of a login is left');
+}
+
+/** The log of pam_exec, where the reasons are. */
+function reasons(): string {
+  return readFileSync(path.join(dir, 'log'), 'utf8');
+}
+
+it('lands in a container of its own below the user’s, and the exit status comes through', async () => {
+  await using tree = await mounted();
+  const { status, stdout } = await loggedIn(
+    tree,
+    `id -un; hostname; readlink ${tree.dir}/.self; ps -e | grep -c .; exit 5`,
+  );
+  expect(status).toBe(5);
+  const [user, host, self, processes] = stdout.split('\n');
+  expect([user, self]).toEqual([USER, '.']);
+  expect(host).toMatch(/^su-\d+$/);
+  expect(Number(processes)).toBeLessThan(9);
+  await gone(tree);
+  expect((await tree.sh(`stat ${USER}/${host ?? ''}`)).status).toBe(1);
+  expect(await tree.ok(`cut -f 2- .events | grep ${host ?? ''} | head -n 3`)).toBe(
+    ['created', 'started', 'entered'].map((event) => `${event}\t${USER}/${host ?? ''}`).join('\n'),
+  );
+});
+
+it('ends with what the login has left running, though that has a session of its own', async () => {
+  await using tree = await mounted();
+  const { stdout } = await loggedIn(
+    tree,
+    `setsid sleep 1000 > /dev/null 2>&1 & echo; sleep 0.2; ls -d ${tree.dir}/.init`,
+  );
+  expect(stdout).toContain('.init');
+  await gone(tree);
+  expect(await tree.ok('cat .procs | xargs -I% cat /proc/%/cmdline 2>&1 | tr "\\0" " "; ls')).not.toContain(
+    'sleep 1000',
+  );
+});
+
+it('is left by an ordinary user who becomes another one, through a program that is setuid', async () => {
+  await using tree = await mounted();
+  const before = 'setpriv --reuid=65534 --regid=65534 --clear-groups';
+  const { status, stdout } = await loggedIn(tree, `id -un; readlink ${tree.dir}/.self; kill -9 $$`, { before });
+  expect(stdout.split('\n')).toEqual([USER, '.']);
+  expect(status).toBe(137);
+  await gone(tree);
+});
+
+it('has directories of its own by pam_namespace inside, where it keeps the pids of outside', async () => {
+  await using tree = await mounted();
+  const conf = `/etc/security/namespace.d/${USER}.conf`;
+  await execa('mkdir', ['-p', '-m', '000', path.join(dir, 'instances')]);
+  writeFileSync(conf, `/var/tmp ${dir}/instances/ user ~${USER}\n`);
+  try {
+    const more = 'session required pam_namespace.so\n';
+    const made = await loggedIn(tree, '> /var/tmp/mine; hostname; ls /var/tmp', { more, kinds: 'mnt,uts,ipc,cgroup' });
+    const { status, stdout } = made;
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^su-\d+\nmine$/) as string });
+  } finally {
+    rmSync(conf);
+  }
+  await gone(tree);
+});
+
+it('goes with a login that is killed, and with one that ends while no daemon looks', async () => {
+  await using tree = await mounted();
+  for (const meanwhile of [() => Promise.resolve(), () => tree.killDaemon()]) {
+    const [command = '', ...args] = su(tree, 'exec sleep 1000');
+    const login = tree.background(command, ...args);
+    await eventually(async () => /^su-\d+$/m.test(await tree.ok(`ls ${USER}; ls .proxy`)), 'it is in');
+    const [leader = '0'] = (await tree.ok('ls .proxy')).split('\n');
+    const shell = pinned(Number(await tree.ok(`grep -hv ^${leader}$ ${USER}/su-*/.procs | tail -n 1`)));
+    await meanwhile();
+    signal(pinned(Number(leader)), 'SIGKILL');
+    await gone(tree);
+    await eventually(() => login.signalCode !== null && !lives(shell), 'all of it has ended');
+  }
+});
+
+it('keeps nobody out where there is no tree, and says why', async () => {
+  await using tree = await mounted();
+  const name = path.basename(tree.dir);
+  await tree.nsdir('umount', '--kill', tree.dir);
+  expect(await loggedIn(tree, 'hostname; exit 3', { control: 'optional' })).toMatchObject({ status: 3 });
+  expect(reasons()).toContain(`no tree is mounted at ${tree.dir}`);
+  expect((await loggedIn(tree, 'hostname', { control: 'required' })).status).toBe(1);
+  expect(await execa('ls', ['-A', path.dirname(tree.dir)])).toMatchObject({ stdout: name });
+  await tree.nsdir('mount', tree.dir);
+});
+
+it('leaves no container behind of a login that may not enter one', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir ${USER}; chown 65534 ${USER}`);
+  expect(await loggedIn(tree, 'exit 4', { control: 'optional' })).toMatchObject({ status: 4 });
+  expect(reasons()).toContain(`is neither root's nor ${USER}'s`);
+  await tree.ok(`chown root ${USER}; echo running > ${USER}/.state; echo frozen > ${USER}/.state`);
+  expect(await loggedIn(tree, 'exit 4', { control: 'optional' })).toMatchObject({ status: 4 });
+  expect(reasons()).toContain('is frozen');
+  expect(await tree.ok(`ls ${USER}`)).toBe('');
+});
+
+it('lands below a container of the user’s that runs, and dies with that', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir ${USER}; echo running > ${USER}/.state`);
+  const [command = '', ...args] = su(tree, 'exec sleep 1000');
+  const login = tree.background(command, ...args);
+  await eventually(async () => /^su-\d+$/m.test(await tree.ok(`ls ${USER}`)), 'it is in');
+  await tree.ok(`rm -rf ${USER}`);
+  await eventually(() => login.exitCode !== null || login.signalCode !== null, 'the login has ended');
+  expect(await tree.ok('ls')).toBe('');
+});
