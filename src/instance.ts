@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { OWN_UID } from './own-user.ts';
+import { OWN_UID, PRIVATE_STATE } from './own-user.ts';
 
 /** One daemon's places: several may live on one machine, each with its mount point, run directory and cgroup. */
 export interface Instance {
@@ -41,7 +41,10 @@ export function instanceFor(mountPoint: string = DEFAULT_MOUNT_POINT, uid: numbe
 
 /** Root's are the machine's; another user's are his own (XDG Base Directory Specification). */
 function userDirectories(uid: number): { readonly runDir: string; readonly stateDir: string } {
-  if (uid === 0) return { runDir: '/run/nsdir', stateDir: '/var/lib/nsdir' };
+  if (uid === 0) {
+    const stateDir = isOwn(PRIVATE_STATE, uid) ? PRIVATE_STATE : '/var/lib/nsdir';
+    return { runDir: '/run/nsdir', stateDir };
+  }
   const { XDG_RUNTIME_DIR, XDG_STATE_HOME } = process.env;
   const stateDir = path.join(XDG_STATE_HOME ?? path.join(homedir(), '.local/state'), 'nsdir');
   const candidates = [XDG_RUNTIME_DIR ?? '', `/run/user/${uid}`].filter((directory) => isOwn(directory, uid));

@@ -35,6 +35,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/enter.ts')).enter,
   },
   {
+    name: 'shell',
+    summary: 'a shell in a private machine, in which an ordinary user is root',
+    load: async () => (await import('./commands/shell.ts')).shell,
+  },
+  {
     name: 'logs',
     summary: 'show what detached commands of a container wrote',
     load: async () => (await import('./commands/logs.ts')).logs,

@@ -30,6 +30,11 @@ export async function superviseScript(): Promise<string> {
   return path.join(await packageRoot(), 'scripts', 'supervise');
 }
 
+/** What a private machine is made by, from within. */
+export async function privateMachineScript(): Promise<string> {
+  return path.join(await packageRoot(), 'scripts', 'private-machine');
+}
+
 async function exists(file: string): Promise<boolean> {
   try {
     await access(file);

@@ -6,7 +6,7 @@ import { delegatedCgroup } from '../cgroup/delegated.ts';
 import { readIfThere } from '../files.ts';
 import { DEFAULT_MOUNT_POINT, type Instance, instanceFor, NO_CGROUP, runFiles } from '../instance.ts';
 import { Failure, type OptionTable, type Values } from './command.ts';
-import { OWN_UID } from '../own-user.ts';
+import { isMachinesRoot, OWN_UID } from '../own-user.ts';
 
 /** Options of every command that needs the daemon's directories. */
 export const PLACE_OPTIONS = {
@@ -67,9 +67,9 @@ async function daemonUidAt(mountPoint: string): Promise<number> {
   return top && isOurs(top) && top.superOptions.includes('user_id=0') ? 0 : OWN_UID;
 }
 
-/** Root's is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */
+/** That of the machine's root is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */
 function cgroupNameOf(instance: Instance): string {
-  if (OWN_UID === 0) return instance.cgroupName;
+  if (isMachinesRoot(fs)) return instance.cgroupName;
   const known = noted(runFiles(instance).cgroup);
   if (known !== undefined) return known.trim();
   const own = delegatedCgroup(fs);

@@ -4,13 +4,23 @@ import { exitStatus } from '../../mount/device/child.ts';
 import { Failure } from './command.ts';
 import { forwardSignals } from './forward-signals.ts';
 
-/** Runs a program with our stdio, and `descriptors` from 3 on, passes on to it what signals we get, and resolves to its exit status, 128+n for a signal. */
+interface Setting {
+  /** From 3 on. */
+  readonly descriptors?: readonly number[];
+  /** Default: ours. */
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** Runs a program with our stdio, passes on to it what signals we get, and resolves to its exit status, 128+n for a signal. */
 export async function standIn(
   program: string,
   argv: readonly string[],
-  descriptors: readonly number[] = [],
+  { descriptors = [], environment = process.env }: Setting = {},
 ): Promise<number> {
-  const child = spawn(program, argv, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors] });
+  const child = spawn(program, argv, {
+    stdio: ['inherit', 'inherit', 'inherit', ...descriptors],
+    env: environment,
+  });
   const stopForwarding = forwardSignals(child);
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];

@@ -17,9 +17,12 @@ int main(int argc, char **argv)
 		return enter_main(argc - 2, argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "tracer"))
 		return tracer_main();
+	if (argc >= 3 && !strcmp(argv[1], "machine"))
+		return machine_main(argv + 2);
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
 	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init tracer\n"
+	      "       nsdir-init machine COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init enter [--part KIND]... [--shell] [--named] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",
 	      stderr);
 	return 125;

@@ -114,7 +114,7 @@ static const char *fill_dev(void)
 static bool mount_cgroup(const struct spec *spec, const struct mount_table *table)
 {
 	if (spec->flags & CLONE_NEWCGROUP)
-		return mount("cgroup2", "sys/fs/cgroup", "cgroup2", QUIET, NULL) == 0;
+		return mount("cgroup2", "sys/fs/cgroup", "cgroup2", QUIET, NULL) == 0 || errno == EBUSY; /* that it is there */
 	return !table->cgroup2 || mount(table->cgroup2, "sys/fs/cgroup", NULL, MS_BIND, NULL) == 0;
 }
 
@@ -160,12 +160,26 @@ static void bind_disks(const struct spec *spec, const struct mount_table *table)
 	}
 }
 
+/*
+ * In a user namespace that has not all ids, there may be no group 5; and a sysfs is for who has the network that it shows
+ * (user_namespaces(7)): then the machine's is bound, with all that is locked to it.
+ */
+static int mount_in_user_namespace(const char *type, const char *target, unsigned long flags)
+{
+	if (!strcmp(type, "devpts") && errno == EINVAL)
+		return mount(type, target, type, flags, "newinstance,ptmxmode=0666,mode=620");
+	if (!strcmp(type, "sysfs") && errno == EPERM)
+		return mount("/sys", target, NULL, MS_BIND | MS_REC, NULL);
+	return -1;
+}
+
 static const char *mount_fresh(const struct mount_table *table)
 {
 	for (size_t row = 0; row < sizeof(FRESH) / sizeof(*FRESH); row++) {
 		if (FRESH[row].make)
 			mkdir(FRESH[row].target, 0755);
-		if (mount(FRESH[row].type, FRESH[row].target, FRESH[row].type, FRESH[row].flags, FRESH[row].data))
+		if (mount(FRESH[row].type, FRESH[row].target, FRESH[row].type, FRESH[row].flags, FRESH[row].data) &&
+		    mount_in_user_namespace(FRESH[row].type, FRESH[row].target, FRESH[row].flags))
 			return FRESH[row].target;
 	}
 	if (table->tmp_is_tmpfs && mount("tmpfs", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777"))

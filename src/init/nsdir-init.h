@@ -1,11 +1,12 @@
 /*
- * nsdir-init: one static binary, five roles.
+ * nsdir-init: one static binary, six roles.
  *
  *   launcher  a process that outlives the daemon: parent of every container's init, keeps their exit statuses
  *   init      what the launcher's child becomes: first process of a container; reaps, spawns commands on request
  *   run       the client of an init: runs one command with the caller's stdio, signals and exit status
  *   enter     enters a container from outside, and runs one command there, on a terminal of its own
  *   tracer    makes processes of others do system calls, as the daemon says
+ *   machine   runs a command as process 1's child in user, mount and pid namespaces of its own
  */
 #ifndef NSDIR_INIT_H
 #define NSDIR_INIT_H
@@ -135,5 +136,6 @@ _Noreturn void serve_commands(int socket);
 int run_main(int argc, char **argv);
 int enter_main(int argc, char **argv);
 int tracer_main(void);
+int machine_main(char **command);
 
 #endif

@@ -40,6 +40,8 @@ export interface Machine {
   }>;
   /** Path of the program that runs OCI bundles; throws where there is none. */
   readonly runtime: () => string;
+  /** Tries to mount something by /dev/fuse in namespaces of its own. */
+  readonly tryPrivateMachine: () => Promise<{ readonly status: number | undefined; readonly stderr: string }>;
   readonly mountsAt: (directory: string) => Promise<Mount[]>;
   /** The mount that a path is in, going by the kernel's table alone. */
   readonly mountOf: (file: string) => Promise<Mount | undefined>;

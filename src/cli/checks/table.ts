@@ -12,7 +12,7 @@ import { KERNEL_FEATURES } from './kernel-features.ts';
 import { mountPoint } from './mount-point.ts';
 import { node } from './node.ts';
 import { runtime } from './runtime.ts';
-import { ownCgroup, ownIds, userNamespaces } from './without-root.ts';
+import { ownCgroup, ownIds, privateMachine, userNamespaces } from './without-root.ts';
 
 /** What the device needs, and what it does better with. One more is one more row. */
 const DEVICE_CHECKS: readonly Check[] = [
@@ -37,6 +37,7 @@ const NATIVE_CHECKS: readonly Check[] = [
   userNamespaces,
   ownIds,
   ownCgroup,
+  privateMachine,
   init,
   mountPoint,
   entering,

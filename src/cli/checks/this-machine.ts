@@ -5,7 +5,7 @@ import { healthOf, mountOf, mountsAt } from '../../../mount/device/mountpoint.ts
 import { checkCriu, findCriu } from '../../checkpoint/criu.ts';
 import { systemErrno } from '../../errno.ts';
 import { findRuntime } from '../../oci/runtime.ts';
-import { initBinary } from '../package.ts';
+import { initBinary, privateMachineScript } from '../package.ts';
 import type { Machine } from './check.ts';
 
 const INIT_TIMEOUT_MS = 5_000;
@@ -25,6 +25,8 @@ export async function thisMachine(): Promise<Machine> {
       return { ...found, lacks: await checkCriu(found) };
     },
     runtime: () => findRuntime().program,
+    tryPrivateMachine: async () =>
+      runBounded(initPath, ['machine', await privateMachineScript(), '--check'], INIT_TIMEOUT_MS),
     runInit: () => runBounded(initPath, [], INIT_TIMEOUT_MS),
     async openDevice(path) {
       try {

@@ -57,6 +57,19 @@ export const ownIds: Check = {
   },
 };
 
+/** What `nsdir shell` makes: FUSE in a user namespace takes Linux 4.18, and a device that everybody may open. */
+export const privateMachine: Check = {
+  name: 'private machine',
+  required: false,
+  async probe(machine, instance) {
+    const { status, stderr } = await machine.tryPrivateMachine();
+    if (status === 0) return good('nsdir shell');
+    const why = stderr.split('\n').at(-1) ?? '';
+    const locked = await userNamespaces.probe(machine, instance);
+    return bad('none', `there can be no nsdir shell: ${why}`, locked.remedy ?? 'chmod 666 /dev/fuse');
+  },
+};
+
 /** Without a cgroup, processes are followed by their pid namespace. */
 export const ownCgroup: Check = {
   name: 'own cgroup',

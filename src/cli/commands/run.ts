@@ -133,7 +133,7 @@ async function command(instance: Instance, directory: string, { started, detach,
       '--',
       ...argv,
     ],
-    init.descriptors,
+    { descriptors: init.descriptors },
   );
 }
 

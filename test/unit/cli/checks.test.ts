@@ -2,6 +2,7 @@ import { Volume } from 'memfs';
 import { describe, expect, test } from 'vitest';
 import { type Finding, type Machine, runChecks } from '../../../src/cli/checks/check.ts';
 import { enteringOn } from '../../../src/cli/checks/entering.ts';
+import { privateMachine } from '../../../src/cli/checks/without-root.ts';
 import { checksFor } from '../../../src/cli/checks/table.ts';
 import { FsError } from '../../../src/errno.ts';
 import type { FileAccess } from '../../../src/files.ts';
@@ -33,6 +34,7 @@ async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map
     criu: () => Promise.resolve({ program: '/usr/sbin/criu', version: '4.2', lacks: undefined }),
     runtime: () => '/usr/sbin/runc',
     runInit: () => Promise.resolve({ status: 125, stderr: 'usage: …' }),
+    tryPrivateMachine: () => Promise.resolve({ status: 0, stderr: '' }),
     mountsAt: () => Promise.resolve([]),
     mountOf: () => Promise.resolve(undefined),
     ailmentOf: () => Promise.resolve(undefined),
@@ -193,6 +195,30 @@ describe('CHECKS', () => {
     const found = await findings({ files: { '/proc/sys/kernel/osrelease': `${release}\n` } });
     expect(lacking(found)).toEqual(lacks);
     expect([...found.values()].some(({ ok, required }) => required && !ok)).toBe(false);
+  });
+});
+
+describe('privateMachine', () => {
+  const told = (files: Record<string, string>, stderr: string) => {
+    const tryPrivateMachine = () => Promise.resolve({ status: stderr === '' ? 0 : 32, stderr });
+    const machine = { files: Volume.fromJSON(files), tryPrivateMachine } as unknown as Machine;
+    return runChecks([privateMachine], machine, instanceFor('/namespaces'));
+  };
+  const lock = '/proc/sys/kernel/apparmor_restrict_unprivileged_userns';
+
+  test.each([
+    ['where it may be made', {}, '', { ok: true, found: 'nsdir shell' }],
+    ['where the device is closed', {}, 'cannot open /dev/fuse', { ok: false, remedy: 'chmod 666 /dev/fuse' }],
+    [
+      'where a setting forbids it',
+      { [lock]: '1\n' },
+      'cannot map ids',
+      { ok: false, remedy: expect.stringMatching(/=0$/) as string },
+    ],
+  ])('%s', async (_, files, stderr, finding) => {
+    const [found] = await told(files, stderr);
+    expect(found).toMatchObject({ name: 'private machine', required: false, ...finding });
+    expect(found?.problem ?? '').toContain(stderr);
   });
 });
 
