@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { FsError } from '../../src/errno.ts';
+import { loadKoffi } from '../../src/kernel/load-koffi.ts';
 
 /** `struct stat` as the library takes it: times are milliseconds, the inode number has 32 bits. */
 export interface LibraryStat {
@@ -64,6 +67,9 @@ const MTIME_OFFSET = 112;
 
 const load = createRequire(import.meta.url);
 
+/** libfuse's loop with threads that stay (loop.c), where it was built. */
+const LOOP = fileURLToPath(new URL('../../fuse-loop.so', import.meta.url));
+
 /** What keeps the library from being used, in one line; `undefined` if it can be loaded. */
 export function libraryProblem(): string | undefined {
   try {
@@ -78,6 +84,8 @@ export function libraryProblem(): string | undefined {
 export function openLibrary(mountPoint: string, operations: LibraryOperations, options: object): LibraryMount {
   let library: FuseClass;
   try {
+    // What is there for all to see comes before what the library itself was linked with.
+    if (existsSync(LOOP)) loadKoffi().load(LOOP, { global: true });
     library = load('fuse-native') as FuseClass;
   } catch (cause) {
     throw new FsError('ENOTSUP', 'Cannot load fuse-native; see nsdir doctor', { cause });
