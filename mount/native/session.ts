@@ -7,6 +7,7 @@ import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import type { TreeListener } from '../../src/tree/filesystem.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { isOurs, mountsAt } from '../device/mountpoint.ts';
+import { isLogged, LogLines } from '../log-lines.ts';
 import { openLibrary } from './library.ts';
 import { operationsOf, type Outcome } from './operations.ts';
 import { LIBRARY_OPTIONS } from './options.ts';
@@ -19,11 +20,6 @@ const LOOK_EVERY_MS = 250;
 
 /** Numbers of one daemon's requests and handles. */
 const NUMBERS_PER_DAEMON = 2 ** 32;
-
-/** Operations that change something: a line each in the log. */
-const LOGGED: ReadonlySet<string> = new Set([
-  ...['mkdir', 'rmdir', 'rename', 'write', 'chmod', 'chown', 'symlink', 'link'],
-]);
 
 /** Nothing is kept by the kernel, and nobody can be woken: there is nothing to tell. */
 const DEAF: TreeListener = { directoryChanged: () => undefined, wake: () => undefined };
@@ -69,11 +65,18 @@ export class NativeSession {
 
 /** Takes down what became of each operation. */
 function noting({ log }: Machine, traceFile: string | undefined): (outcome: Outcome) => void {
+  const lines = new LogLines();
   return ({ name, args, error, milliseconds }) => {
     const outcome = error === undefined ? 'ok' : error instanceof FsError ? `${error.errno}: ${error.message}` : 'bug';
     if (outcome === 'bug') log.error({ where: name, err: error }, 'bug: answered EIO');
+    if (!isLogged(name) && traceFile === undefined) return;
     const what = args.filter((arg) => typeof arg === 'string' || typeof arg === 'number').join(' ');
-    if (LOGGED.has(name)) log.info({ op: name, what, us: Math.round(milliseconds * 1000), outcome });
+    const us = Math.round(milliseconds * 1000);
+    if (isLogged(name)) {
+      lines.push(() => {
+        log.info({ op: name, what, us, outcome });
+      });
+    }
     if (traceFile !== undefined) appendFileSync(traceFile, `${name} ${what}: ${outcome}\n`);
   };
 }

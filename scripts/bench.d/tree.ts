@@ -23,11 +23,12 @@ export interface Tree extends AsyncDisposable {
 /** Number of requests by the operation's name. */
 export type Requests = ReadonlyMap<string, number>;
 
-export async function mountTree({ traced = false } = {}): Promise<Tree> {
+export async function mountTree({ traced = false, adapter = 'device' } = {}): Promise<Tree> {
   const base = mkdtempSync('/tmp/nsdir-bench-tree-');
   const dir = path.join(base, 'mnt');
   const trace = path.join(base, 'trace');
-  await run(process.execPath, [NSDIR, 'mount', ...(traced ? ['--trace', trace] : []), dir], MOUNT_LIMIT_MS);
+  const options = ['--adapter', adapter, ...(traced ? ['--trace', trace] : [])];
+  await run(process.execPath, [NSDIR, 'mount', ...options, dir], MOUNT_LIMIT_MS);
   const { daemonPid } = runFiles(instanceFor(dir));
   return {
     dir,

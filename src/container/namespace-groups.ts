@@ -40,20 +40,25 @@ export interface Placing {
  */
 export class NamespaceGroups implements FileAccess {
   readonly hierarchy: Hierarchy;
-  readonly mkdirSync = fs.mkdirSync as FileAccess['mkdirSync'];
-  readonly readdirSync = fs.readdirSync as FileAccess['readdirSync'];
-  readonly readlinkSync = (file: string): string => fs.readlinkSync(file);
-  readonly statSync = (file: string): fs.Stats => fs.statSync(file);
+  readonly mkdirSync: FileAccess['mkdirSync'];
+  readonly readdirSync: FileAccess['readdirSync'];
+  readonly readlinkSync: FileAccess['readlinkSync'];
+  readonly statSync: FileAccess['statSync'];
   readonly #base: string;
   readonly #kernel: Kernel;
+  readonly #files: FileAccess;
   readonly #joined = new Map<Pid, Placed>();
   #placing: Placing = { inits: () => [], entered: () => [] };
 
-  /** `base`: a directory of ours, which may hold what a former daemon made. */
-  constructor(base: string, kernel: Kernel) {
+  /** `base`: a directory of ours, which is there and may hold what a former daemon made. */
+  constructor(base: string, kernel: Kernel, files: FileAccess = fs) {
     this.#base = base;
     this.#kernel = kernel;
-    fs.mkdirSync(base, { recursive: true, mode: 0o700 });
+    this.#files = files;
+    this.mkdirSync = files.mkdirSync.bind(files);
+    this.readdirSync = files.readdirSync.bind(files);
+    this.readlinkSync = files.readlinkSync.bind(files);
+    this.statSync = files.statSync.bind(files);
     this.hierarchy = { mountPoint: base, root: '/', layout: 'none', controllers: [], canKill: true, canFreeze: false };
   }
 
@@ -66,7 +71,7 @@ export class NamespaceGroups implements FileAccess {
     const [, process] = /^\/proc\/(\d+)\/cgroup$/.exec(file) ?? [];
     if (process !== undefined) return this.#cgroupText(checkedPid(Number(process)), file);
     const name = path.basename(file);
-    if (!this.#isOurs(file) || !(LISTS.has(name) || name === EVENTS)) return fs.readFileSync(file, encoding);
+    if (!this.#isOurs(file) || !(LISTS.has(name) || name === EVENTS)) return this.#files.readFileSync(file, encoding);
     const directory = this.#existing(path.dirname(file));
     if (name === EVENTS) return `populated ${this.#isPopulated(directory) ? 1 : 0}\nfrozen 0\n`;
     return this.#processes(directory)
@@ -76,7 +81,7 @@ export class NamespaceGroups implements FileAccess {
 
   writeFileSync(file: string, data: string): void {
     if (!this.#isOurs(file)) {
-      fs.writeFileSync(file, data);
+      this.#files.writeFileSync(file, data);
       return;
     }
     const directory = this.#existing(path.dirname(file));
@@ -88,12 +93,12 @@ export class NamespaceGroups implements FileAccess {
 
   rmdirSync(directory: string): void {
     if (this.#isOurs(directory) && this.#isPopulated(directory)) throw failure('EBUSY', directory);
-    fs.rmdirSync(directory);
+    this.#files.rmdirSync(directory);
   }
 
   existsSync(file: string): boolean {
-    if (this.#isOurs(file) && path.basename(file) === KILL) return fs.existsSync(path.dirname(file));
-    return fs.existsSync(file);
+    if (this.#isOurs(file) && path.basename(file) === KILL) return this.#files.existsSync(path.dirname(file));
+    return this.#files.existsSync(file);
   }
 
   #isOurs(file: string): boolean {
@@ -101,44 +106,45 @@ export class NamespaceGroups implements FileAccess {
   }
 
   #existing(directory: string): string {
-    if (fs.existsSync(directory)) return directory;
+    if (this.#files.existsSync(directory)) return directory;
     throw failure('ENOENT', directory);
   }
 
   /** As /proc/PID/cgroup has it, of the one hierarchy there is. */
   #cgroupText(pid: Pid, file: string): string {
-    fs.readFileSync(file); // ENOENT or ESRCH if it is gone
+    this.#files.readFileSync(file, 'latin1'); // ENOENT or ESRCH if it is gone
     const directory = this.#placeOf(pid, this.#inodes());
     return `0::/${directory === undefined ? '' : path.relative(this.#base, directory)}\n`;
   }
 
-  /** Pid namespaces of containers, by inode number. */
-  #inodes(): Map<number, string> {
-    const inodes = new Map<number, string>();
+  /** Pid namespaces of containers, and our own, which is no container's, by inode number. */
+  #inodes(): Map<number, string | undefined> {
+    const inodes = new Map<number, string | undefined>();
     for (const { pid, startTime, directory } of this.#placing.inits()) {
-      const inode = namespaceInode(fs, pid, 'pid');
-      if (inode !== undefined && isAlive(fs, pid, startTime)) inodes.set(inode, directory);
+      const inode = namespaceInode(this.#files, pid, 'pid');
+      if (inode !== undefined && isAlive(this.#files, pid, startTime)) inodes.set(inode, directory);
     }
+    const own = inodes.size > 0 ? namespaceInode(this.#files, 'self', 'pid') : undefined;
+    if (own !== undefined && !inodes.has(own)) inodes.set(own, undefined);
     return inodes;
   }
 
-  #placeOf(pid: Pid, inodes: ReadonlyMap<number, string>): string | undefined {
+  #placeOf(pid: Pid, inodes: ReadonlyMap<number, string | undefined>): string | undefined {
     const joined = this.#joined.get(pid);
-    if (joined && isAlive(fs, pid, joined.startTime)) return joined.directory;
-    const own = namespaceInode(fs, pid, 'pid');
+    if (joined && isAlive(this.#files, pid, joined.startTime)) return joined.directory;
+    const own = namespaceInode(this.#files, pid, 'pid');
     if (inodes.size === 0 || own === undefined) return undefined;
-    const known = inodes.get(own);
-    return known ?? (own === namespaceInode(fs, 'self', 'pid') ? undefined : this.#placeAbove(pid, inodes));
+    return inodes.has(own) ? inodes.get(own) : this.#placeAbove(pid, inodes);
   }
 
   /** That of the nearest pid namespace around its own. */
-  #placeAbove(pid: Pid, inodes: ReadonlyMap<number, string>): string | undefined {
+  #placeAbove(pid: Pid, inodes: ReadonlyMap<number, string | undefined>): string | undefined {
     let fd: number | undefined;
     try {
       fd = this.#kernel.openNamespace(pid, 'pid');
       for (let level = 0; fd !== undefined && level < LEVELS_LIMIT; level++) {
-        const known = inodes.get(this.#kernel.namespaceInode(fd));
-        if (known !== undefined) return known;
+        const inode = this.#kernel.namespaceInode(fd);
+        if (inodes.has(inode)) return inodes.get(inode);
         const parent = this.#kernel.namespaceParent(fd);
         this.#kernel.close(fd);
         fd = parent;
@@ -156,11 +162,13 @@ export class NamespaceGroups implements FileAccess {
   #processes(directory: string): Pid[] {
     const inodes = this.#inodes();
     if (inodes.size === 0 && this.#joined.size === 0) return [];
-    return allPids(fs).filter((pid) => this.#placeOf(pid, inodes) === directory && pin(fs, pid) !== undefined);
+    return allPids(this.#files).filter(
+      (pid) => this.#placeOf(pid, inodes) === directory && pin(this.#files, pid) !== undefined,
+    );
   }
 
   #isPopulated(directory: string): boolean {
-    return this.#below(directory).some(({ pid, startTime }) => isAlive(fs, pid, startTime));
+    return this.#below(directory).some(({ pid, startTime }) => isAlive(this.#files, pid, startTime));
   }
 
   /** Inits and those that entered, here or below: as long as one of a pid namespace lives, its init does. */
@@ -171,14 +179,16 @@ export class NamespaceGroups implements FileAccess {
   }
 
   #kill(directory: string): void {
-    for (const placed of this.#below(directory)) signalPinned({ files: fs, kernel: this.#kernel }, placed, SIGKILL);
+    for (const placed of this.#below(directory))
+      signalPinned({ files: this.#files, kernel: this.#kernel }, placed, SIGKILL);
   }
 
   /** A process that enters, or goes back to where it was. */
   #join(pid: Pid, directory: string): void {
-    const found = pin(fs, pid);
+    const found = pin(this.#files, pid);
     if (!found) throw failure('ESRCH', `/proc/${pid}`);
-    for (const [known, { startTime }] of this.#joined) if (!isAlive(fs, known, startTime)) this.#joined.delete(known);
+    for (const [known, { startTime }] of this.#joined)
+      if (!isAlive(this.#files, known, startTime)) this.#joined.delete(known);
     if (directory === this.#base) this.#joined.delete(pid);
     else this.#joined.set(pid, { ...found, directory });
   }

@@ -64,6 +64,7 @@ export async function openMachine(
   installProgram(instance.stateDir, initBinary);
   const kernel = linuxKernel();
   const groups = instance.cgroupName === NO_CGROUP ? new NamespaceGroups(paths.groups, kernel) : undefined;
+  if (groups) fs.mkdirSync(paths.groups, { recursive: true, mode: 0o700 });
   const files = groups ?? fs;
   const hierarchy = groups?.hierarchy ?? findHierarchy(fs);
   const cgroupBase = path.join(hierarchy.mountPoint, groups ? GROUPS_BASE : instance.cgroupName);

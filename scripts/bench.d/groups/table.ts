@@ -1,4 +1,5 @@
 import type { Group } from '../group.ts';
+import { adapters } from './adapters.ts';
 import { checkpoint } from './checkpoint.ts';
 import { containers } from './containers.ts';
 import { create } from './create.ts';
@@ -22,4 +23,5 @@ export const GROUPS: readonly Group[] = [
   memory,
   scale,
   discovery,
+  adapters,
 ];
