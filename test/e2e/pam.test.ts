@@ -122,9 +122,11 @@ it('goes with a login that is killed, and with one that ends while no daemon loo
   for (const meanwhile of [() => Promise.resolve(), () => tree.killDaemon()]) {
     const [command = '', ...args] = su(tree, 'exec sleep 1000');
     const login = tree.background(command, ...args);
-    await eventually(async () => /^su-\d+$/m.test(await tree.ok(`ls ${USER}; ls .proxy`)), 'it is in');
-    const [leader = '0'] = (await tree.ok('ls .proxy')).split('\n');
-    const shell = pinned(Number(await tree.ok(`grep -hv ^${leader}$ ${USER}/su-*/.procs | tail -n 1`)));
+    const inside = () => tree.ok(`cat ${USER}/su-*/.procs`);
+    await eventually(async () => (await inside()).split('\n').length === 3, 'init, login and shell are in');
+    const leader = await tree.ok('ls .proxy');
+    const init = (await tree.ok(`readlink ${USER}/su-*/.init`)).replace('/proc/', '');
+    const shell = pinned(Number((await inside()).split('\n').find((pid) => ![leader, init].includes(pid))));
     await meanwhile();
     signal(pinned(Number(leader)), 'SIGKILL');
     await gone(tree);
@@ -159,7 +161,7 @@ it('lands below a container of the user’s that runs, and dies with that', asyn
   await tree.ok(`mkdir ${USER}; echo running > ${USER}/.state`);
   const [command = '', ...args] = su(tree, 'exec sleep 1000');
   const login = tree.background(command, ...args);
-  await eventually(async () => /^su-\d+$/m.test(await tree.ok(`ls ${USER}`)), 'it is in');
+  await eventually(async () => (await tree.ok(`cat ${USER}/su-*/.procs`)).split('\n').length === 3, 'it is in');
   await tree.ok(`rm -rf ${USER}`);
   await eventually(() => login.exitCode !== null || login.signalCode !== null, 'the login has ended');
   expect(await tree.ok('ls')).toBe('');
