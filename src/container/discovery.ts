@@ -7,6 +7,7 @@ import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { readStatus } from '../proc/process.ts';
 import { readCgroups, readLinks } from '../proc/scan.ts';
+import type { Sight } from '../proc/sight.ts';
 import { Rotation } from '../rotation.ts';
 import { now } from '../time.ts';
 import type { Change } from './change.ts';
@@ -78,8 +79,8 @@ export class Discovery implements Discoverer {
     await this.#showFresh();
   }
 
-  within(pid: Pid, declared: Container): Container {
-    return this.#processes.within(pid, declared);
+  within(pid: Pid, declared: Container, sight?: Sight): Container {
+    return this.#processes.within(pid, declared, sight);
   }
 
   async processesBelow(container: Container): Promise<Pid[]> {
@@ -270,8 +271,8 @@ export class Discovery implements Discoverer {
         return;
       }
       case 'enter':
-        // It has other namespaces now, which nobody may have told.
-        if (this.#ready && change.begun !== true) this.observer.look(change.pid, performance.now());
+        // It has other namespaces now, which nobody may have told; who waits for the answer waits for no look.
+        if (this.#ready && change.begun !== true) setImmediate(() => this.observer.look(change.pid, performance.now()));
         return;
       case 'lost': {
         const container = this.#shown.get(change.serial);

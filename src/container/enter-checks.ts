@@ -3,11 +3,13 @@ import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { runFiles } from '../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
-import { credentialsIn, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
-import type { ProcStat, ProcStatus } from '../proc/parse.ts';
+import { credentialsFrom, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
+import type { ProcStat } from '../proc/parse.ts';
 import { isMapped, rootOf } from '../proc/id-map.ts';
 import { pidFor } from '../proc/pid-view.ts';
-import { isAlive, isKernelThread, isZombie, namespaceInode, readStat, readStatus } from '../proc/process.ts';
+import { isAlive, isKernelThread, isZombie, namespaceInode } from '../proc/process.ts';
+import { readLinks } from '../proc/scan.ts';
+import { namespaceIn, sightOf, type Sight } from '../proc/sight.ts';
 import { whyNotTrace } from '../proc/tracing-rule.ts';
 import { chainOf, contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -39,29 +41,24 @@ export interface Asking {
  * What does not change while the asker waits for the answer. The credentials are those of the thread that waits for the answer, so its pid is not used again meanwhile;
  * the file-system ids have to be those that the kernel gave with the request. EPERM.
  */
-export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string): Asking {
+export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string, viewRoot?: Container): Asking {
   const credentials = pid === 0 ? undefined : credentialsOf(machine, pid);
   if (credentials?.uids[3] === uid && credentials.gids[3] === gid) {
-    return { credentials, viewRoot: viewRootOf(machine, pid) };
+    return { credentials, viewRoot: viewRoot ?? viewRootOf(machine, pid) };
   }
   throw new FsError('EPERM', `Cannot ${what}: the caller is not to be seen from the daemon's pid namespace`);
 }
 
-/** A process as it is found. */
-export interface Found {
-  readonly stat: ProcStat;
-  readonly status: ProcStatus;
-}
-
 /** The start time makes the pid the process. ESRCH for one that is gone, a thread, or a zombie; EPERM for a kernel thread. */
-export function find({ files }: Machine, target: Pid, what: string): Found {
-  const [stat, status] = [readStat(files, target), readStatus(files, target)];
-  if (!stat || !status || isZombie(stat)) throw new FsError('ESRCH', `Cannot ${what}: there is no process ${target}`);
+export function find({ files }: Machine, target: Pid, what: string): Sight {
+  const sight = sightOf(files, target);
+  if (!sight || isZombie(sight.stat)) throw new FsError('ESRCH', `Cannot ${what}: there is no process ${target}`);
+  const { stat, status } = sight;
   if (status.tgid !== target) {
     throw new FsError('ESRCH', `Cannot ${what}: ${target} is a thread of process ${status.tgid}; name that`);
   }
   if (isKernelThread(stat)) throw new FsError('EPERM', `Cannot ${what}: process ${target} is a kernel thread`);
-  return { stat, status };
+  return sight;
 }
 
 /** How far a target has come: whose tracee it is, 0 for nobody's, and whether its cgroup is the container's already. */
@@ -69,7 +66,7 @@ export interface Progress {
   readonly tracer: number;
   readonly joined: boolean;
   /** It was looked at in this very turn. */
-  readonly found?: Found | undefined;
+  readonly found?: Sight | undefined;
 }
 
 const UNTOUCHED: Progress = { tracer: 0, joined: false };
@@ -81,34 +78,40 @@ export function check(
   { credentials, viewRoot }: Asking,
   what: string,
   { tracer, joined, found = find(machine, entry.target, what) }: Progress = UNTOUCHED,
-): void {
+): Sight {
   const { target } = entry;
-  const own = memberOf(machine, entry);
-  if (found.stat.starttime !== entry.startTime || !own) {
+  const own = memberOf(machine, entry, found);
+  if (found.stat.starttime !== entry.startTime) {
     throw new FsError('ESRCH', `Cannot ${what}: the process has ended`);
   }
   if (!own.found && own.init?.pid === target) {
     throw new FsError('EPERM', `Cannot ${what}: process ${target} is the init of a container`);
   }
   refuseLeader(machine, entry, what);
-  refuseOutwards(machine, entry, own, what, joined);
+  refuseOutwards(machine, entry, own, found, what, joined);
   refusePath(machine, entry.container, credentials, viewRoot, what);
-  const reason = whyNotTrace(machine, credentials, target, credentialsIn(machine, target, found.status));
+  const reason = whyNotTrace(
+    machine,
+    credentials,
+    target,
+    credentialsFrom(target, found.status, namespaceIn(found, 'user')),
+  );
   if (reason !== undefined) {
     throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
   refuseUnfit(machine, found, what, tracer);
+  return found;
 }
 
 /**
  * The container that the target is in. Who entered a part of one has a set of namespaces of his own, but is a member of where
  * he was.
  */
-function memberOf(machine: Machine, { target, startTime }: Entry): Container | undefined {
+function memberOf(machine: Machine, { target, startTime }: Entry, found: Sight): Container {
+  const declared = machine.declaredOf(found.cgroups);
   const noted = machine.store.registry.entered.get(target);
-  if (noted?.startTime !== startTime || !isNamespaceKind(noted.by)) return machine.containerOf(target);
-  const cgroups = readIfThere(machine.files, `/proc/${target}/cgroup`);
-  return cgroups === undefined ? undefined : machine.declaredOf(cgroups);
+  if (noted?.startTime === startTime && isNamespaceKind(noted.by)) return declared;
+  return machine.found.within(target, declared, found);
 }
 
 /** Who leads a container and goes on would leave it without a leader. */
@@ -121,15 +124,19 @@ function refuseLeader({ store }: Machine, { target, startTime }: Entry, what: st
 /** Never out, only deeper. */
 function refuseOutwards(
   machine: Machine,
-  { target, container, kinds }: Entry,
+  { container, kinds }: Entry,
   own: Container,
+  found: Sight,
   what: string,
   joined: boolean,
 ): void {
   const frozen = frozenBy(own);
   if (frozen) throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
   if (own !== container && contains(own, container)) return;
-  if (own === container && (joined || (kinds === undefined && missingKinds(machine, target, container).length > 0)))
+  if (
+    own === container &&
+    (joined || (kinds === undefined && notYetIn(found, wantedOf(machine, container)).length > 0))
+  )
     return;
   const why = own === container ? 'it is in it already' : `it is in "${pathOf(own)}", which does not hold that`;
   throw new FsError('EPERM', `Cannot ${what}: ${why}; a process only enters deeper`);
@@ -154,7 +161,7 @@ function refusePath(
 }
 
 /** What tracing would break, or not achieve. */
-function refuseUnfit(machine: Machine, { stat, status }: Found, what: string, tracer: number): void {
+function refuseUnfit(machine: Machine, { stat, status }: Sight, what: string, tracer: number): void {
   const refuse = (errno: 'EBUSY' | 'EPERM' | 'ENOTSUP', why: string): never => {
     throw new FsError(errno, `Cannot ${what}: process ${status.pid} ${why}`);
   };
@@ -178,40 +185,31 @@ function isOurs({ files, instance }: Machine, { pid, ppid }: ProcStat): boolean 
 export function viewRootOf(machine: Machine, pid: Pid): Container {
   const { registry } = machine.store;
   const own = machine.containerOf(pid) ?? registry.root;
+  if (!own.parent) return own;
   const inode = namespaceInode(machine.files, pid, 'mnt');
   const has = ({ init, found, kinds = [] }: Container) =>
     init !== undefined && !found && kinds.includes('mnt') && namespaceInode(machine.files, init.pid, 'mnt') === inode;
   return chainOf(own).findLast(has) ?? registry.root;
 }
 
-/** The namespaces asked for that the target is not in yet. */
-export function missingKinds(
-  machine: Machine,
-  target: Pid,
-  container: Container,
-  asked?: readonly NamespaceKind[],
-): NamespaceKind[] {
-  return notYetIn(machine, target, wantedOf(machine, container, asked));
-}
-
 /** A namespace of a container, by its kind and inode number. */
 interface Wanted {
   readonly kind: NamespaceKind;
-  readonly link: string;
   readonly inode: number;
 }
 
 /** The container's namespaces, or those of the kinds that are asked for. */
 export function wantedOf({ files }: Machine, { init }: Container, asked?: readonly NamespaceKind[]): Wanted[] {
-  if (!init) return [];
-  return NAMESPACE_KINDS.flatMap(({ kind, link }) => {
-    const inode = asked?.includes(kind) === false ? undefined : namespaceInode(files, init.pid, link);
-    return inode === undefined ? [] : [{ kind, link, inode }];
+  const links = init && readLinks(files, init.pid);
+  return NAMESPACE_KINDS.flatMap(({ kind }) => {
+    const inode = links && asked?.includes(kind) !== false ? namespaceIn({ links }, kind) : undefined;
+    return inode === undefined ? [] : [{ kind, inode }];
   });
 }
 
-export function notYetIn({ files }: Machine, target: Pid, wanted: readonly Wanted[]): NamespaceKind[] {
-  return wanted.filter(({ link, inode }) => namespaceInode(files, target, link) !== inode).map(({ kind }) => kind);
+/** The namespaces asked for that the target is not in yet. */
+export function notYetIn(found: Sight, wanted: readonly Wanted[]): NamespaceKind[] {
+  return wanted.filter(({ kind, inode }) => namespaceIn(found, kind) !== inode).map(({ kind }) => kind);
 }
 
 /** EBUSY for a container that is not to be entered now, after it was started if that was needed. */
@@ -235,9 +233,9 @@ export function initSeenBy(machine: Machine, { target, container }: Entry, what:
  * Whether the target's user has no number in the container's user namespace. Root of the machine would stay that in all that
  * asks for owners, among processes that may trace him there: so he becomes the root of the container. EPERM if there is none.
  */
-export function isNobodyThere({ files }: Machine, { target, container }: Entry, what: string): boolean {
+export function isNobodyThere({ files }: Machine, { container }: Entry, found: Sight, what: string): boolean {
   const { init } = container;
-  const uids = readStatus(files, target)?.uids ?? [];
+  const { uids } = found.status;
   if (!init || uids.every((uid) => isMapped(files, init.pid, 'uid', uid))) return false;
   if (rootOf(files, init.pid, 'uid') !== undefined && rootOf(files, init.pid, 'gid') !== undefined) return true;
   throw new FsError('EPERM', `Cannot ${what}: neither uid ${uids[0]} nor 0 is an id in its user namespace`);

@@ -1,7 +1,7 @@
 import { readIfThere } from '../files.ts';
 import { errnoNumber, FsError, systemErrno } from '../errno.ts';
 import { directoryOf } from '../cgroup/hierarchy.ts';
-import { ownLeaf } from '../cgroup/paths.ts';
+import { ownLeaf, unifiedPath } from '../cgroup/paths.ts';
 import type { Pid } from '../ids.ts';
 import { cloneFlags, isNamespaceKind, type NamespaceKind } from '../namespaces.ts';
 import { ARCHITECTURES } from '../kernel/architecture.ts';
@@ -15,19 +15,19 @@ import {
   find,
   initSeenBy,
   isNobodyThere,
-  missingKinds,
   notYetIn,
   wantedOf,
   type Asker,
   type Asking,
   type Entry,
-  type Found,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
 import { ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { requireMayLead } from './leaders.ts';
 import { recordRefusal } from './refusal.ts';
+import type { ProcStatus } from '../proc/parse.ts';
+import { sightOf, type Sight } from '../proc/sight.ts';
 import { start, type Starter } from './start.ts';
 
 /** linux/sched.h */
@@ -41,6 +41,13 @@ export interface Wish {
   readonly container: Container;
   /** What was linked: everything, or one kind of namespace. */
   readonly by: EnteredBy;
+  /** See `viewRootOf`; of a caller who asked in this very turn. */
+  readonly viewRoot?: Container;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface EnterRequest extends Starter {
@@ -56,7 +63,7 @@ export interface EnterRequest extends Starter {
  * A caller that is the target waits in this very request, and cannot be stopped before it is answered: the promise is then
  * fulfilled early, and the rest is done before the caller's system call returns; if that is refused, the call fails.
  */
-export async function enter(machine: Machine, wish: Wish, target: Pid, request: EnterRequest): Promise<void> {
+export async function enter(machine: Machine, wish: Wish, target: Pid, request: EnterRequest): Promise<Owner> {
   const { container, by } = wish;
   const what = `have process ${target} enter "${pathOf(container)}"`;
   if (!container.parent) throw new FsError('EPERM', `Cannot ${what}: every process is in the machine already`);
@@ -64,11 +71,11 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   const kinds = isNamespaceKind(by) ? [by] : undefined;
   const found = find(machine, target, what);
   const entry: Entry = { target, startTime: found.stat.starttime, container, ...(kinds && { kinds }) };
-  const asker = askerOf(machine, request.caller, what);
+  const asker = askerOf(machine, request.caller, what, wish.viewRoot);
   // A former daemon, or its tracer after its death, had done it before it could be answered.
   if (request.resent === true && isIn(machine, entry)) {
     note(machine, entry, by, request.unique);
-    return;
+    return ownerOf(found.status);
   }
   let isFresh = true;
   if (!isLive(container)) {
@@ -82,6 +89,12 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   isFresh = false;
   if (asker.credentials.tgid !== Number(target)) await done;
   else await Promise.race([done, entering.answerable]);
+  return ownerOf(found.status);
+}
+
+/** Whose the link is: as of files in /proc, the effective ids. */
+export function ownerOf(status: ProcStatus | undefined): Owner {
+  return { uid: status?.uids[1] ?? 0, gid: status?.gids[1] ?? 0 };
 }
 
 /**
@@ -115,8 +128,13 @@ export async function finishEntering(machine: Machine): Promise<void> {
 
 /** Whether there is nothing left to do. */
 function isIn(machine: Machine, { target, container, kinds }: Entry): boolean {
-  const isMember = kinds !== undefined || machine.containerOf(target) === container;
-  return isMember && container.init !== undefined && missingKinds(machine, target, container, kinds).length === 0;
+  if (kinds === undefined && machine.containerOf(target) !== container) return false;
+  const sight = sightOf(machine.files, target);
+  return (
+    sight !== undefined &&
+    container.init !== undefined &&
+    notYetIn(sight, wantedOf(machine, container, kinds)).length === 0
+  );
 }
 
 function note(
@@ -162,10 +180,10 @@ class Entering {
   }
 
   /** `found`: the target, looked at in this very turn. */
-  async run(found?: Found): Promise<void> {
+  async run(found?: Sight): Promise<void> {
     const { entry, asker, what, request } = this.#plan;
     checkContainer(this.#machine, entry.container, what);
-    check(this.#machine, entry, asker, what, { tracer: 0, joined: false, found });
+    const { cgroups } = check(this.#machine, entry, asker, what, { tracer: 0, joined: false, found });
     const initPid = initSeenBy(this.#machine, entry, what);
     const isSelf = request !== undefined && asker.credentials.tgid === Number(entry.target);
     if (isSelf) this.#note(true, request);
@@ -174,7 +192,7 @@ class Entering {
     try {
       // Somebody else stops meanwhile; who waits for the answer cannot before he has it.
       if (!isSelf) tracee = await this.#machine.tracer.seize(entry.target, false);
-      if (entry.kinds === undefined) back = await this.#join();
+      if (entry.kinds === undefined) back = await this.#join(unifiedPath(cgroups));
       if (isSelf) {
         tracee = await this.#machine.tracer.seize(entry.target, true);
         this.#isAnswered = true;
@@ -202,19 +220,19 @@ class Entering {
     const { entry, asker, what } = this.#plan;
     const wanted = wantedOf(this.#machine, entry.container, entry.kinds);
     await tracee.stopped();
-    check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined: entry.kinds === undefined });
+    const joined = entry.kinds === undefined;
+    const found = check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined });
     checkContainer(this.#machine, entry.container, what);
-    const missing = notYetIn(this.#machine, entry.target, wanted);
-    const becomesRoot = missing.includes('user') && isNobodyThere(this.#machine, entry, what);
+    const missing = notYetIn(found, wanted);
+    const becomesRoot = missing.includes('user') && isNobodyThere(this.#machine, entry, found, what);
     if (missing.length > 0) await tracee.call(joining(initPid, missing, becomesRoot));
     else await tracee.end();
   }
 
-  /** Moves the target into the container's cgroup, if it has one of its own; returns what moves it back. */
-  async #join(): Promise<() => void> {
+  /** Moves the target from its cgroup, `was`, into the container's, if that has one of its own; returns what moves it back. */
+  async #join(was: string | undefined): Promise<() => void> {
     const { files, hierarchy, cgroupOf, log } = this.#machine;
     const { target, container } = this.#plan.entry;
-    const was = /^0::(.*)$/m.exec(readIfThere(files, `/proc/${target}/cgroup`) ?? '')?.[1];
     const leaf = container.found ? await ownCgroup(this.#machine, container) : ownLeaf(cgroupOf(container));
     const before = was === undefined ? undefined : directoryOf(hierarchy, was);
     if (leaf === undefined || before === leaf) return () => undefined;

@@ -3,6 +3,7 @@ import { keyOf } from '../discovery/key.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { readLinks } from '../proc/scan.ts';
+import type { Sight } from '../proc/sight.ts';
 import { contains, type Container } from './container.ts';
 import type { Places, Surroundings } from './found-place.ts';
 
@@ -16,10 +17,10 @@ export class FoundProcesses {
     this.#places = places;
   }
 
-  within(pid: Pid, declared: Container): Container {
+  within(pid: Pid, declared: Container, sight?: Sight): Container {
     const { shown, observer } = this.#around;
     if (shown.size === 0) return declared;
-    const set = observer.look(pid, performance.now())?.set ?? this.#setOfThread(pid);
+    const set = observer.look(pid, performance.now(), sight)?.set ?? this.#setOfThread(pid);
     const found = this.#places.containerOf(set);
     return found.found || contains(declared, found) ? found : declared;
   }

@@ -1,4 +1,5 @@
 import type { Pid } from '../ids.ts';
+import type { Sight } from '../proc/sight.ts';
 import { now } from '../time.ts';
 import { subtree, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -7,8 +8,8 @@ import type { Machine } from './machine.ts';
 export interface Discoverer {
   /** Fulfilled when all there is was looked at once; begins with it if nobody has. */
   ready(): Promise<void>;
-  /** The deepest container of a process whose cgroup is that of `declared`. */
-  within(pid: Pid, declared: Container): Container;
+  /** The deepest container of a process whose cgroup is that of `declared`. `sight`: of one that is no thread, from just now. */
+  within(pid: Pid, declared: Container, sight?: Sight): Container;
   /** Living processes of discovered containers at and below this one, those of sets that are not shown yet included. */
   processesBelow(container: Container): Promise<Pid[]>;
   /** Whether the process, which was one of the above, still is one; for who is about to signal it. */

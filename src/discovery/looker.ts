@@ -1,9 +1,10 @@
 import type { FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { readCgroups, readLinks, readProcess, type ProcessReading } from '../proc/scan.ts';
+import { processIn, type Sight } from '../proc/sight.ts';
+import { monotonicSec } from '../time.ts';
 import { isPending, keyOf, type SetKey } from './key.ts';
 import type { Member, NsSet, Sets } from './sets.ts';
-import { monotonicSec } from './sightings.ts';
 
 /** How far up unknown parents are looked at; the line above is the machine's. */
 const ANCESTORS_LIMIT = 64;
@@ -32,11 +33,18 @@ export class Looker {
     this.#onlooker = onlooker;
   }
 
-  /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
-  look(pid: Pid, nowMs: number, depth = 0): Member | undefined {
-    const fromSec = monotonicSec();
+  /**
+   * Looks at one process, those above it that are unknown first. `undefined` if there is no such process. `sight`: somebody
+   * looked at it just now.
+   */
+  look(pid: Pid, nowMs: number, sight?: Sight): Member | undefined {
+    return this.#look(pid, nowMs, { depth: 0, sight });
+  }
+
+  #look(pid: Pid, nowMs: number, { depth, sight }: { readonly depth: number; readonly sight?: Sight | undefined }) {
+    const fromSec = sight?.sinceSec ?? monotonicSec();
     const known = this.#sets.member(pid);
-    const seen = this.ignored.has(pid) ? undefined : readProcess(this.#files, pid);
+    const seen = this.ignored.has(pid) ? undefined : sight ? processIn(sight) : readProcess(this.#files, pid);
     if (!seen || this.ignored.has(seen.ppid)) {
       if (known) this.#sets.bury(known);
       this.#onlooker.missed(pid);
@@ -48,7 +56,8 @@ export class Looker {
       if (same) this.#sets.died(same);
       return same;
     }
-    return this.#place(seen, same, { nowMs, fromSec, depth });
+    const links = sight ? sight.links : readLinks(this.#files, pid);
+    return this.#place(seen, same, links, { nowMs, fromSec, depth });
   }
 
   /** The cheapest look: has it other namespaces than before? That it is the same process is asked only then. */
@@ -73,9 +82,9 @@ export class Looker {
   #place(
     seen: ProcessReading,
     same: Member | undefined,
+    links: readonly string[] | undefined,
     { nowMs, fromSec, depth }: { readonly nowMs: number; readonly fromSec: number; readonly depth: number },
   ): Member | undefined {
-    const links = readLinks(this.#files, seen.pid);
     const key = links && keyOf(links, seen);
     if (!key) this.#onlooker.missed(seen.pid);
     if (same && (key === undefined || key === same.set.key)) {
@@ -108,7 +117,7 @@ export class Looker {
     if (ppid === 0 || depth > ANCESTORS_LIMIT) return undefined;
     const known = this.#sets.member(ppid);
     if (known && !isPending(known.set.key)) return known;
-    return this.look(ppid, nowMs, depth + 1);
+    return this.#look(ppid, nowMs, { depth: depth + 1 });
   }
 }
 

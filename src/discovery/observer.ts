@@ -3,6 +3,7 @@ import type { FileAccess } from '../files.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { PidWatch } from '../proc/scan.ts';
+import type { Sight } from '../proc/sight.ts';
 import { Rotation } from '../rotation.ts';
 import type { SetKey } from './key.ts';
 import { Lineage } from './lineage.ts';
@@ -160,8 +161,8 @@ export class Observer {
   }
 
   /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
-  look(pid: Pid, nowMs: number): Member | undefined {
-    return this.#looker.look(pid, nowMs);
+  look(pid: Pid, nowMs: number, sight?: Sight): Member | undefined {
+    return this.#looker.look(pid, nowMs, sight);
   }
 
   /** The set's oldest process that lives and is in it by now; `undefined` if there is none any more. */

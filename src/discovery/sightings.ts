@@ -1,5 +1,6 @@
 import { uptime } from 'node:os';
 import type { Pid } from '../ids.ts';
+import { monotonicSec } from '../time.ts';
 import { CLOCK_SLACK_SEC, type Lineage, type Sighting } from './lineage.ts';
 import type { NsSet } from './sets.ts';
 import type { TimedEvent } from './trace-line.ts';
@@ -52,9 +53,4 @@ export class Sightings {
     this.#waiting = [];
     this.#lineage.listen(uptime() * TICKS_PER_SEC);
   }
-}
-
-/** CLOCK_MONOTONIC, as events have it. */
-export function monotonicSec(): number {
-  return Number(process.hrtime.bigint()) / 1e9;
 }

@@ -27,12 +27,15 @@ export interface Asked {
 /** `undefined` if the process is gone or may not be looked at. `pid` may be a thread's id. */
 export function credentialsOf({ files }: Pick<Asked, 'files'>, pid: Pid): Credentials | undefined {
   const status = readStatus(files, pid);
-  return status && credentialsIn({ files }, pid, status);
+  return status && credentialsFrom(pid, status, namespaceInode(files, pid, 'user'));
 }
 
-/** Of a status line that was read just now. */
-export function credentialsIn({ files }: Pick<Asked, 'files'>, pid: Pid, status: ProcStatus): Credentials | undefined {
-  const userNamespace = namespaceInode(files, pid, 'user');
+/** Of what was read just now. */
+export function credentialsFrom(
+  pid: Pid,
+  status: ProcStatus,
+  userNamespace: number | undefined,
+): Credentials | undefined {
   if (userNamespace === undefined) return undefined;
   const { tgid, uids, gids, groups, capPermitted, capEffective } = status;
   return { pid, tgid, uids, gids, groups, capPermitted, capEffective, userNamespace };

@@ -1,5 +1,5 @@
 import type { Container } from '../container/container.ts';
-import { enter, type Wish } from '../container/enter.ts';
+import { enter, ownerOf, type Owner, type Wish } from '../container/enter.ts';
 import { enteredAs, enteredBelow, type Entered, type EnteredBy } from '../container/entered.ts';
 import { viewRootOf } from '../container/enter-checks.ts';
 import type { Machine } from '../container/machine.ts';
@@ -59,13 +59,16 @@ export class ProxyDirectory {
     const { mountPoint } = this.#machine.instance;
     const viewRoot = viewRootOf(this.#machine, request.caller.pid);
     const wish = resolveLink(text, { directory, viewRoot, mountPoint });
-    return await this.#link(request, directory, name, { wish, text });
+    if (!isProcessName(name)) return this.#putPending(request, directory, name, { wish, text });
+    return await this.#enterAs(request, directory, name, { ...wish, viewRoot });
   }
 
   async link(request: Request, source: { container: Container; entry: number }, directory: Container, name: string) {
     const by = LINKABLE.find(([, { entry }]) => entry === source.entry)?.[0];
     if (!by) throw new FsError('EPERM', 'only .nsproxy, .state and .ns/KIND can be linked into .proxy');
-    return await this.#link(request, directory, name, { wish: { container: source.container, by }, text: undefined });
+    const wish: Wish = { container: source.container, by };
+    if (!isProcessName(name)) return this.#putPending(request, directory, name, { wish, text: undefined });
+    return await this.#enterAs(request, directory, name, wish);
   }
 
   /** A link that waits is gone; a process that entered stays where it is, and is not listed any more. */
@@ -82,7 +85,7 @@ export class ProxyDirectory {
       throw new FsError('ENOENT', `no process ${quoted(name)} entered`);
     }
     const { pid, container } = entered;
-    requireOwner(request, ownerOf(this.#machine, pid), name);
+    requireOwner(request, ownerOf(readStatus(this.#machine.files, pid)).uid, name);
     this.#machine.store.commit([{ op: 'leave', serial: container.serial, pid }], request.unique);
   }
 
@@ -145,9 +148,8 @@ export class ProxyDirectory {
     }
     const entered = pid === undefined ? undefined : enteredAs(this.#machine, pid);
     if (!directory || !entered) throw new FsError('ENOENT', 'the process has ended');
-    const status = readStatus(this.#machine.files, entered.pid);
-    const [uid = 0, gid = 0] = [status?.uids[1], status?.gids[1]];
-    return { text: linkText(directory, entered.container), uid, gid, time: entered.container.changed };
+    const owner = ownerOf(readStatus(this.#machine.files, entered.pid));
+    return { text: linkText(directory, entered.container), ...owner, time: entered.container.changed };
   }
 
   async #entered(request: Request, directory: Container, name: string): Promise<Entered | undefined> {
@@ -155,21 +157,21 @@ export class ProxyDirectory {
     return enteredBelow(this.#machine, directory).find((entered) => entered.pid === pid);
   }
 
-  async #link(request: Request, directory: Container, name: string, made: { wish: Wish; text: string | undefined }) {
-    if (isProcessName(name)) {
-      const pid = await this.#enter(request, name, made.wish);
-      return this.#linkedEntry(directory, made.wish, pid);
-    }
+  #putPending(request: Request, directory: Container, name: string, made: Pick<PendingLink, 'wish' | 'text'>): Entry {
     const { uid, gid } = request.caller;
     return this.#pendingEntry(this.#pending.put(directory, name, { ...made, uid, gid }));
   }
 
-  async #enter(request: Request, name: string, wish: Wish): Promise<Pid> {
+  async #enterAs(request: Request, directory: Container, name: string, wish: Wish): Promise<Entry> {
+    const { pid, owner } = await this.#enter(request, name, wish);
+    return this.#linkedEntry(directory, wish, pid, owner);
+  }
+
+  async #enter(request: Request, name: string, wish: Wish): Promise<{ pid: Pid; owner?: Owner }> {
     try {
       const pid = await processNamed(this.#machine, request.caller.pid, name);
       const wasDone = request.resent && this.#machine.store.wasDone(request.unique);
-      if (!wasDone) await enter(this.#machine, wish, pid, request);
-      return pid;
+      return wasDone ? { pid } : { pid, owner: await enter(this.#machine, wish, pid, request) };
     } catch (error) {
       recordRefusal(this.#machine, wish.container, error);
       throw error;
@@ -181,13 +183,12 @@ export class ProxyDirectory {
   }
 
   /** A hard link is the file it is of. */
-  #linkedEntry(directory: Container, { container, by }: Wish, pid: Pid): Entry {
+  #linkedEntry(directory: Container, { container, by }: Wish, pid: Pid, known?: Owner): Entry {
     const row = rowOf(by);
     if (row) return { attr: controlAttr(container, row, 0), cacheable: false };
     const id = processId(directory.serial, pid);
     const times = { atime: container.changed, mtime: container.changed, ctime: container.changed };
-    const { uids = [], gids = [] } = readStatus(this.#machine.files, pid) ?? {};
-    const owner = { uid: uids[1] ?? 0, gid: gids[1] ?? 0 };
+    const owner = known ?? ownerOf(readStatus(this.#machine.files, pid));
     const size = Buffer.byteLength(linkText(directory, container));
     return {
       attr: { id, mode: S_IFLNK | 0o777, nlink: 1, ...owner, size, ...times, cacheable: false },
@@ -205,10 +206,6 @@ export class ProxyDirectory {
 
 function rowOf(by: EnteredBy): ControlEntry | undefined {
   return LINKABLE.find(([each]) => each === by)?.[1];
-}
-
-function ownerOf({ files }: Machine, pid: Pid): number {
-  return readStatus(files, pid)?.uids[1] ?? 0;
 }
 
 /** As in a directory with the sticky bit. */

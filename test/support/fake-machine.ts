@@ -93,6 +93,7 @@ export class FakeMachine implements Machine, Disposable {
     const { files } = this.cgroupfs;
     this.files = {
       ...files,
+      readFileSync: (file, encoding) => this.#cgroupText(file) ?? files.readFileSync(file, encoding),
       writeFileSync: (file, data) => {
         files.writeFileSync(file, data);
         this.#reap();
@@ -190,6 +191,13 @@ export class FakeMachine implements Machine, Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** What /proc/PID/cgroup says of a process that is in a cgroup. */
+  #cgroupText(file: string): string | undefined {
+    const pid = /^\/proc\/(\d+)\/cgroup$/.exec(file)?.[1];
+    const directory = pid === undefined ? undefined : this.cgroupfs.processes.get(Number(pid));
+    return directory === undefined ? undefined : `0::${directory.slice(MOUNT_POINT.length) || '/'}\n`;
   }
 
   async #start(spec: StartSpec): Promise<PinnedProcess> {

@@ -1,0 +1,45 @@
+import { readIfThere, type FileAccess } from '../files.ts';
+import type { Pid } from '../ids.ts';
+import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { monotonicSec } from '../time.ts';
+import type { ProcStat, ProcStatus } from './parse.ts';
+import { isZombie, readStat, readStatus } from './process.ts';
+import { readLinks, type ProcessReading } from './scan.ts';
+
+/** A process at one moment: all that decisions about it are made of, read once. */
+export interface Sight {
+  readonly stat: ProcStat;
+  readonly status: ProcStatus;
+  /** Text of /proc/PID/cgroup. */
+  readonly cgroups: string;
+  /** See `readLinks`; `undefined` where the daemon may not look. */
+  readonly links: readonly string[] | undefined;
+  /** CLOCK_MONOTONIC before the first was read. */
+  readonly sinceSec: number;
+}
+
+/** Some 45 µs. `undefined` if the process is gone. `pid` may be a thread's id. */
+export function sightOf(files: FileAccess, pid: Pid): Sight | undefined {
+  const sinceSec = monotonicSec();
+  const stat = readStat(files, pid);
+  const status = readStatus(files, pid);
+  const cgroups = readIfThere(files, `/proc/${pid}/cgroup`);
+  if (!stat || !status || cgroups === undefined) return undefined;
+  return { stat, status, cgroups, links: readLinks(files, pid), sinceSec };
+}
+
+/** Inode number of the namespace of this kind; `undefined` if it has none yet, or may not be looked at. */
+export function namespaceIn({ links }: Pick<Sight, 'links'>, kind: NamespaceKind): number | undefined {
+  const inode = links?.[INDEX[kind]] ?? '';
+  return inode === '' ? undefined : Number(inode);
+}
+
+/** As `readProcess` has it, of one that is no thread. */
+export function processIn({ stat, status: { tgid } }: Sight): ProcessReading {
+  return { pid: tgid as Pid, startTime: stat.starttime, ppid: stat.ppid as Pid, zombie: isZombie(stat) };
+}
+
+const INDEX = Object.fromEntries(NAMESPACE_KINDS.map(({ kind }, index) => [kind, index])) as Record<
+  NamespaceKind,
+  number
+>;
