@@ -3,10 +3,10 @@ import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { runFiles } from '../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
-import { credentialsFrom, credentialsOf, maySearch, type Credentials } from '../proc/credentials.ts';
+import { credentialsFrom, maySearch, type Credentials } from '../proc/credentials.ts';
 import type { ProcStat } from '../proc/parse.ts';
 import { isMapped, rootOf } from '../proc/id-map.ts';
-import { pidFor } from '../proc/pid-view.ts';
+import { pidView } from '../proc/pid-view.ts';
 import { isAlive, isKernelThread, isZombie, namespaceInode } from '../proc/process.ts';
 import { readLinks } from '../proc/scan.ts';
 import { namespaceIn, sightOf, type Sight } from '../proc/sight.ts';
@@ -31,6 +31,12 @@ export interface Entry {
   readonly kinds?: readonly NamespaceKind[];
 }
 
+/** Who asks, as he was seen at the beginning of this request. */
+export interface SeenAsker {
+  readonly asker: Sight | undefined;
+  readonly viewRoot: Container;
+}
+
 /** Who asks: what he may do, and the container whose directory he has at the mount point. */
 export interface Asking {
   readonly credentials: Credentials;
@@ -41,10 +47,11 @@ export interface Asking {
  * What does not change while the asker waits for the answer. The credentials are those of the thread that waits for the answer, so its pid is not used again meanwhile;
  * the file-system ids have to be those that the kernel gave with the request. EPERM.
  */
-export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string, viewRoot?: Container): Asking {
-  const credentials = pid === 0 ? undefined : credentialsOf(machine, pid);
+export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string, seen?: SeenAsker): Asking {
+  const sight = pid === 0 ? undefined : (seen?.asker ?? sightOf(machine.files, pid));
+  const credentials = sight && credentialsFrom(pid, sight.status, namespaceIn(sight, 'user'));
   if (credentials?.uids[3] === uid && credentials.gids[3] === gid) {
-    return { credentials, viewRoot: viewRoot ?? viewRootOf(machine, pid) };
+    return { credentials, viewRoot: seen?.viewRoot ?? viewRootOf(machine, pid, sight) };
   }
   throw new FsError('EPERM', `Cannot ${what}: the caller is not to be seen from the daemon's pid namespace`);
 }
@@ -182,11 +189,11 @@ function isOurs({ files, instance }: Machine, { pid, ppid }: ProcStat): boolean 
  * The container whose directory is the mount point for this process: the deepest around it whose mount namespace it is in,
  * and that has one of its own; else the machine.
  */
-export function viewRootOf(machine: Machine, pid: Pid): Container {
+export function viewRootOf(machine: Machine, pid: Pid, sight?: Sight): Container {
   const { registry } = machine.store;
-  const own = machine.containerOf(pid) ?? registry.root;
+  const own = (sight ? containerIn(machine, pid, sight) : machine.containerOf(pid)) ?? registry.root;
   if (!own.parent) return own;
-  const inode = namespaceInode(machine.files, pid, 'mnt');
+  const inode = sight ? namespaceIn(sight, 'mnt') : namespaceInode(machine.files, pid, 'mnt');
   const has = ({ init, found, kinds = [] }: Container) =>
     init !== undefined && !found && kinds.includes('mnt') && namespaceInode(machine.files, init.pid, 'mnt') === inode;
   return chainOf(own).findLast(has) ?? registry.root;
@@ -207,6 +214,11 @@ export function wantedOf({ files }: Machine, { init }: Container, asked?: readon
   });
 }
 
+function containerIn({ declaredOf, found }: Machine, pid: Pid, sight: Sight): Container {
+  // Discovery knows processes, and looks at a thread itself.
+  return found.within(pid, declaredOf(sight.cgroups), sight.status.tgid === pid ? sight : undefined);
+}
+
 /** The namespaces asked for that the target is not in yet. */
 export function notYetIn(found: Sight, wanted: readonly Wanted[]): NamespaceKind[] {
   return wanted.filter(({ kind, inode }) => namespaceIn(found, kind) !== inode).map(({ kind }) => kind);
@@ -223,8 +235,8 @@ export function checkContainer({ files }: Machine, container: Container, what: s
 }
 
 /** The pid by which the target itself knows the container's init. EPERM if it cannot see it. */
-export function initSeenBy(machine: Machine, { target, container }: Entry, what: string): number {
-  const seen = container.init && pidFor(machine, target, container.init.pid);
+export function initSeenBy(machine: Machine, { target, container }: Entry, found: Sight, what: string): number {
+  const seen = container.init && pidView(machine, target, found.pidNamespace)(container.init.pid);
   if (seen !== undefined) return seen;
   throw new FsError('EPERM', `Cannot ${what}: the container's init is not in the pid namespace of process ${target}`);
 }

@@ -20,6 +20,7 @@ import {
   type Asker,
   type Asking,
   type Entry,
+  type SeenAsker,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
 import { ownCgroup } from './kill-found.ts';
@@ -41,8 +42,8 @@ export interface Wish {
   readonly container: Container;
   /** What was linked: everything, or one kind of namespace. */
   readonly by: EnteredBy;
-  /** See `viewRootOf`; of a caller who asked in this very turn. */
-  readonly viewRoot?: Container;
+  /** If somebody looked already. */
+  readonly seen?: SeenAsker;
 }
 
 export interface Owner {
@@ -67,11 +68,12 @@ export async function enter(machine: Machine, wish: Wish, target: Pid, request: 
   const { container, by } = wish;
   const what = `have process ${target} enter "${pathOf(container)}"`;
   if (!container.parent) throw new FsError('EPERM', `Cannot ${what}: every process is in the machine already`);
-  requireMayLead(container, by, request.caller.uid, what);
+  const { caller } = request;
+  requireMayLead(container, by, caller.uid, what);
   const kinds = isNamespaceKind(by) ? [by] : undefined;
   const found = find(machine, target, what);
   const entry: Entry = { target, startTime: found.stat.starttime, container, ...(kinds && { kinds }) };
-  const asker = askerOf(machine, request.caller, what, wish.viewRoot);
+  const asker = askerOf(machine, caller, what, wish.seen);
   // A former daemon, or its tracer after its death, had done it before it could be answered.
   if (request.resent === true && isIn(machine, entry)) {
     note(machine, entry, by, request.unique);
@@ -183,8 +185,8 @@ class Entering {
   async run(found?: Sight): Promise<void> {
     const { entry, asker, what, request } = this.#plan;
     checkContainer(this.#machine, entry.container, what);
-    const { cgroups } = check(this.#machine, entry, asker, what, { tracer: 0, joined: false, found });
-    const initPid = initSeenBy(this.#machine, entry, what);
+    const looked = check(this.#machine, entry, asker, what, { tracer: 0, joined: false, found });
+    const initPid = initSeenBy(this.#machine, entry, looked, what);
     const isSelf = request !== undefined && asker.credentials.tgid === Number(entry.target);
     if (isSelf) this.#note(true, request);
     let back: () => void = () => undefined;
@@ -192,7 +194,7 @@ class Entering {
     try {
       // Somebody else stops meanwhile; who waits for the answer cannot before he has it.
       if (!isSelf) tracee = await this.#machine.tracer.seize(entry.target, false);
-      if (entry.kinds === undefined) back = await this.#join(unifiedPath(cgroups));
+      if (entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
       if (isSelf) {
         tracee = await this.#machine.tracer.seize(entry.target, true);
         this.#isAnswered = true;

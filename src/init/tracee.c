@@ -141,6 +141,17 @@ int await_stop(char *data, size_t *size)
 	return ESRCH;
 }
 
+/* The word of its memory that begins so many bytes before where the register points; 0 if it cannot be read. */
+uint64_t instruction_before(const char *next, uint32_t bytes)
+{
+	uint64_t at;
+
+	memcpy(&at, next, sizeof(at));
+	errno = 0;
+	long word = ptrace(PTRACE_PEEKTEXT, traced, (void *)(uintptr_t)(at - bytes), NULL);
+	return errno ? 0 : (uint64_t)word;
+}
+
 /* Waits for the next entry to or exit from a system call. Stops by job control on the way cannot be held back: they are
  * passed. 0, EBUSY, ESRCH. */
 static int await_call(int64_t deadline)

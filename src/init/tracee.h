@@ -28,6 +28,7 @@ struct program {
 bool is_traced(void);
 int seize_tracee(pid_t pid);
 int await_stop(char *registers, size_t *size);
+uint64_t instruction_before(const char *next, uint32_t bytes);
 int run_program(const struct program *program, int64_t *results);
 void set_tracee_registers(const char *registers, size_t size);
 void let_go(void);

@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Registers, and a word of memory. */
+#define STOPPED_MAX (REGISTERS_MAX + sizeof(uint64_t))
+
 /* How long a process stands still without a word from the daemon. Then it is let go as it was, and the word comes too late. */
 #define WORD_LIMIT_MS 2000
 
@@ -28,11 +31,12 @@ struct command {
 	int32_t pid;
 	uint32_t size;        /* bytes of the general registers */
 	uint32_t count;       /* of SEIZE: whether it is answered, before STOPPED is */
-	uint32_t result_word; /* as in struct program */
-	uint32_t call_note;
+	uint32_t result_word; /* as in struct program; of SEIZE: where it says which instruction is next */
+	uint32_t call_note;   /* of SEIZE: how many bytes before that there is one that is asked for, 0 for none */
 };
 
-/* `length` bytes follow: registers after STOPPED, a 64-bit result for each step after RUN. */
+/* `length` bytes follow: registers and the word of the instruction after STOPPED, a 64-bit result for each
+ * step after RUN. */
 struct answer {
 	uint32_t what;
 	int32_t error;
@@ -66,26 +70,31 @@ static bool read_fully(void *data, size_t length)
 static void tell(uint32_t what, int error, const void *data, size_t length)
 {
 	struct answer answer = { what, error, (uint32_t)length, 0 };
-	char message[sizeof(answer) + REGISTERS_MAX];
+	char message[sizeof(answer) + STOPPED_MAX];
 
 	memcpy(message, &answer, sizeof(answer));
-	memcpy(message + sizeof(answer), data, length);
+	if (length > 0)
+		memcpy(message + sizeof(answer), data, length);
 	write_fully(1, message, sizeof(answer) + length);
 }
 
 static void seize(const struct command *command)
 {
-	char registers[REGISTERS_MAX];
+	char stopped[STOPPED_MAX];
 	size_t size = command->size;
 	int error = seize_tracee(command->pid);
+	uint64_t word = 0;
 
 	if (command->count > 0)
 		tell(SEIZE, error, NULL, 0);
 	if (error && command->count > 0)
 		return;
 	if (!error)
-		error = await_stop(registers, &size);
-	tell(STOPPED, error, registers, error ? 0 : size);
+		error = await_stop(stopped, &size);
+	if (!error && command->call_note && 8 * (command->result_word + 1) <= size)
+		word = instruction_before(stopped + 8 * command->result_word, command->call_note);
+	memcpy(stopped + size, &word, sizeof(word));
+	tell(STOPPED, error, stopped, error ? 0 : size + sizeof(word));
 	/* The kernel lets it go, with nothing asked of it any more (exit_ptrace). */
 	if (error == EBUSY)
 		exit(0);

@@ -13,6 +13,8 @@ export interface Architecture {
   >;
   /** A further set with the number of the call under way, set to -1 where it must not be restarted. */
   readonly callNote: number | undefined;
+  /** Which register says what instruction is next, and how many bytes before it that of an interrupted system call begins. */
+  readonly callBefore: { readonly word: number; readonly before: number } | undefined;
   /** Whether these registers are those of a system call that was interrupted, and where its instruction would be. */
   interruptedAt(registers: Buffer): bigint | undefined;
   /** Registers with which the instruction at `at` makes this call. */
@@ -42,6 +44,7 @@ const x86: Architecture = {
   instruction: Buffer.from([0x0f, 0x05]),
   calls: { close: 3n, unshare: 272n, setns: 308n, prctl: 157n, setgroups: 116n, setresgid: 119n, setresuid: 117n },
   callNote: undefined,
+  callBefore: { word: X86.rip, before: 2 },
   interruptedAt: (registers) =>
     word(registers, X86.origRax) < 0n ? undefined : BigInt.asUintN(64, word(registers, X86.rip) - 2n),
   calling: (registers, at, number, args) =>
@@ -75,6 +78,7 @@ const arm: Architecture = {
   instruction: Buffer.from([0x01, 0x00, 0x00, 0xd4]),
   calls: { close: 57n, unshare: 97n, setns: 268n, prctl: 167n, setgroups: 159n, setresgid: 149n, setresuid: 147n },
   callNote: NT_ARM_SYSTEM_CALL,
+  callBefore: undefined,
   // Never at the place itself: there the kernel may put the number of restart_syscall(2) into x8.
   interruptedAt: () => undefined,
   calling: (registers, at, number, args) =>

@@ -30,9 +30,10 @@ export function receiveSoon(fd: number, limitMs: number): Buffer {
   const { poll, recv } = libc();
   const polled = new Int32Array([fd, POLLIN]);
   if (poll(polled, 1, limitMs) !== 1) return Buffer.alloc(0);
-  const bytes = Buffer.alloc(RECEIVE_BYTES);
-  return bytes.subarray(0, Math.max(0, recv(fd, bytes, bytes.length, MSG_DONTWAIT)));
+  return Buffer.from(received.subarray(0, Math.max(0, recv(fd, received, received.length, MSG_DONTWAIT))));
 }
+
+const received = Buffer.alloc(RECEIVE_BYTES);
 
 /** Sends what the socket takes at once: how many bytes. None where there is an error, of which whoever reads the socket hears. */
 export function sendNow(fd: number, bytes: Buffer): number {

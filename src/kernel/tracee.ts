@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { FsError, systemErrno } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import type { Architecture } from './architecture.ts';
-import type { Step, TracerLink } from './tracer-link.ts';
+import type { Step, Stopped, TracerLink } from './tracer-link.ts';
 
 /** A system call to be done; an argument may be the result of an earlier one. */
 export interface Call {
@@ -34,7 +34,7 @@ export class Tracee {
   readonly #pid: Pid;
   readonly #memory: Memory;
   #onReleased: (() => void) | undefined;
-  #registers: Buffer | undefined;
+  #stopped: Stopped | undefined;
 
   constructor(link: TracerLink, architecture: Architecture, pid: Pid, onReleased: () => void, memory: Memory = MEMORY) {
     this.#link = link;
@@ -51,12 +51,13 @@ export class Tracee {
 
   /** See `TracerLink`. After an error there is nothing to let go of. */
   async seize(isTold: boolean): Promise<void> {
-    await this.#orRelease('trace', () => this.#link.seize(this.#pid, this.#architecture.registerBytes, isTold));
+    const { registerBytes: size, callBefore: instruction } = this.#architecture;
+    await this.#orRelease('trace', () => this.#link.seize(this.#pid, { size, instruction }, isTold));
   }
 
   /** ESRCH if it ended, EBUSY if it does not stop; then there is nothing to let go of. */
   async stopped(): Promise<void> {
-    this.#registers = Buffer.from(await this.#orRelease('stop', () => this.#link.stopped()));
+    this.#stopped = await this.#orRelease('stop', () => this.#link.stopped());
   }
 
   /**
@@ -65,7 +66,7 @@ export class Tracee {
    */
   async call(calls: readonly Call[]): Promise<void> {
     const architecture = this.#architecture;
-    const registers = this.#registers ?? Buffer.alloc(0);
+    const registers = this.#stopped?.registers ?? Buffer.alloc(0);
     if (registers.length !== architecture.registerBytes) {
       throw new FsError('ENOTSUP', `process ${this.#pid} is no ${architecture.name} program`);
     }
@@ -86,9 +87,9 @@ export class Tracee {
   /** Lets it go on from where it was, once it has stopped. With `errno`, the system call it was about to return from fails so. */
   async end(errno?: number): Promise<void> {
     // Seized, and not waited for: its stop comes first.
-    if (this.#onReleased && !this.#registers) await this.stopped().catch(() => undefined);
+    if (this.#onReleased && !this.#stopped) await this.stopped().catch(() => undefined);
     if (!this.#onReleased) return;
-    const registers = errno === undefined ? undefined : this.#registers;
+    const registers = errno === undefined ? undefined : this.#stopped?.registers;
     const usable = registers?.length === this.#architecture.registerBytes;
     this.#link.end(usable ? this.#architecture.answering(registers, BigInt(-(errno ?? 0))) : undefined);
     this.#release();
@@ -115,7 +116,8 @@ export class Tracee {
   #instruction(registers: Buffer): bigint {
     const { instruction } = this.#architecture;
     const own = this.#architecture.interruptedAt(registers);
-    if (own !== undefined && this.#memory.read(this.#pid, own, instruction.length).equals(instruction)) return own;
+    if (own !== undefined && this.#stopped?.instruction.subarray(0, instruction.length).equals(instruction) === true)
+      return own;
     const vdso = this.#memory.vdso(this.#pid);
     const found = vdso === undefined ? -1 : this.#memory.read(this.#pid, vdso, VDSO_BYTES).indexOf(instruction);
     if (vdso === undefined || found < 0) {

@@ -9,6 +9,20 @@ export interface Step {
   readonly always?: boolean;
 }
 
+/** What is to be told of a process that has stopped. */
+export interface RegistersWanted {
+  /** How many bytes of general registers it has. */
+  readonly size: number;
+  /** 64-bit word of them that says which instruction is next, and how many bytes before that one begins that is asked for. */
+  readonly instruction: { readonly word: number; readonly before: number } | undefined;
+}
+
+export interface Stopped {
+  readonly registers: Buffer;
+  /** Eight bytes of its memory, from the instruction that was asked for; zeros if it was none, or is not to be read. */
+  readonly instruction: Buffer;
+}
+
 export interface Program {
   readonly steps: readonly Step[];
   /** 64-bit word of the registers that a call's result is in. */
@@ -25,12 +39,12 @@ export interface TracerLink {
   /** Pid of the tracer: the tracee's TracerPid. */
   readonly pid: number;
   /**
-   * Seizes the process and asks it to stop. `size` is how many bytes of general registers it has. With `isTold` it is waited
-   * for, else `stopped` throws what it refuses. EPERM, ESRCH.
+   * Seizes the process and asks it to stop. With `isTold` it is waited for, else `stopped` throws what it refuses. EPERM,
+   * ESRCH.
    */
-  seize(pid: Pid, size: number, isTold: boolean): Promise<void>;
-  /** Its general registers, once it has stopped. ESRCH if it ended, EBUSY if it does not stop: it is let go when it does. */
-  stopped(): Promise<Buffer>;
+  seize(pid: Pid, registers: RegistersWanted, isTold: boolean): Promise<void>;
+  /** Once it has stopped. ESRCH if it ended, EBUSY if it does not stop: it is let go when it does. */
+  stopped(): Promise<Stopped>;
   /**
    * Does the steps, puts registers and signal mask back, and lets it go; it is done to the end even if we are killed. After
    * a failure, whose errno is thrown, it stands still, as it was, until `end`. ETIMEDOUT if we were too slow to say so, and it

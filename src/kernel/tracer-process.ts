@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { errnoName, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import { receiveSoon, sendNow, socketPair } from './local-socket.ts';
-import type { Program, TracerLink } from './tracer-link.ts';
+import type { Program, RegistersWanted, Stopped, TracerLink } from './tracer-link.ts';
 
 /** `struct command`, `struct step` and `struct answer` of src/init/tracer.c. */
 const SEIZE = 1;
@@ -15,6 +15,7 @@ const END = 4;
 const COMMAND_BYTES = 24;
 const STEP_BYTES = 16;
 const ANSWER_BYTES = 16;
+const INSTRUCTION_BYTES = 8;
 
 /** How long a tracer may take to answer; it waits a second at most for a process to stop, and three for its system calls. */
 const ANSWER_LIMIT_MS = 10_000;
@@ -77,14 +78,17 @@ export class TracerProcess implements TracerLink {
     return !this.#isGone && !this.#isSpent && this.#waiting.length === 0;
   }
 
-  async seize(pid: Pid, size: number, isTold: boolean): Promise<void> {
+  async seize(pid: Pid, { size, instruction }: RegistersWanted, isTold: boolean): Promise<void> {
     this.#size = size;
-    this.#send(SEIZE, { pid, count: isTold ? 1 : 0 });
+    const { word = 0, before = 0 } = instruction ?? {};
+    this.#send(SEIZE, { pid, count: isTold ? 1 : 0, resultWord: word, callNote: before });
     if (isTold) await this.#answer(SEIZE);
   }
 
-  async stopped(): Promise<Buffer> {
-    return await this.#answer(STOPPED);
+  async stopped(): Promise<Stopped> {
+    const body = await this.#answer(STOPPED);
+    const size = body.length - INSTRUCTION_BYTES;
+    return { registers: body.subarray(0, size), instruction: body.subarray(size) };
   }
 
   async run({ steps, resultWord, callNote = 0 }: Program): Promise<void> {

@@ -17,10 +17,10 @@ const SEES_ALL: PidView = (target) => target;
 export function pidView(
   { files, kernel }: { readonly files: FileAccess; readonly kernel: Kernel },
   reader: Pid,
+  inode = reader === 0 ? undefined : namespaceInode(files, reader, 'pid'),
 ): PidView {
-  const inode = reader === 0 ? undefined : namespaceInode(files, reader, 'pid');
   if (inode === undefined) return SEES_NOTHING;
-  if (inode === namespaceInode(files, 'self', 'pid')) return SEES_ALL;
+  if (inode === ownPidNamespace(files)) return SEES_ALL;
   const depth = readStatus(files, reader)?.nsPids.length ?? 0;
   if (depth === 0) return SEES_NOTHING;
   return (target) => {
@@ -29,6 +29,15 @@ export function pidView(
     // At the reader's depth there may be another namespace, its sibling.
     return seen !== undefined && descendsFrom(kernel, target, nsPids.length - depth, inode) ? seen : undefined;
   };
+}
+
+const OWN = new WeakMap<FileAccess, number>();
+
+/** Inode number of the daemon's own, in which it stays. */
+export function ownPidNamespace(files: FileAccess): number | undefined {
+  const inode = OWN.get(files) ?? namespaceInode(files, 'self', 'pid');
+  if (inode !== undefined) OWN.set(files, inode);
+  return inode;
 }
 
 /** One pid for one reader: see {@link pidView}. */

@@ -3,7 +3,7 @@ import type { Pid } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { monotonicSec } from '../time.ts';
 import type { ProcStat, ProcStatus } from './parse.ts';
-import { isZombie, readStat, readStatus } from './process.ts';
+import { isZombie, namespaceInode, readStat, readStatus } from './process.ts';
 import { readLinks, type ProcessReading } from './scan.ts';
 
 /** A process at one moment: all that decisions about it are made of, read once. */
@@ -14,6 +14,8 @@ export interface Sight {
   readonly cgroups: string;
   /** See `readLinks`; `undefined` where the daemon may not look. */
   readonly links: readonly string[] | undefined;
+  /** Inode number of the pid namespace it is in itself. */
+  readonly pidNamespace: number | undefined;
   /** CLOCK_MONOTONIC before the first was read. */
   readonly sinceSec: number;
 }
@@ -25,7 +27,8 @@ export function sightOf(files: FileAccess, pid: Pid): Sight | undefined {
   const status = readStatus(files, pid);
   const cgroups = readIfThere(files, `/proc/${pid}/cgroup`);
   if (!stat || !status || cgroups === undefined) return undefined;
-  return { stat, status, cgroups, links: readLinks(files, pid), sinceSec };
+  const pidNamespace = namespaceInode(files, pid, 'pid');
+  return { stat, status, cgroups, links: readLinks(files, pid), pidNamespace, sinceSec };
 }
 
 /** Inode number of the namespace of this kind; `undefined` if it has none yet, or may not be looked at. */

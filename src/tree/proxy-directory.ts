@@ -10,6 +10,7 @@ import { FsError, quoted } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import { pidView } from '../proc/pid-view.ts';
 import { readStatus } from '../proc/process.ts';
+import { sightOf } from '../proc/sight.ts';
 import type { ControlEntry } from './control/entry.ts';
 import { nsKinds } from './control/ns.ts';
 import { nsproxy } from './control/nsproxy.ts';
@@ -57,10 +58,12 @@ export class ProxyDirectory {
 
   async symlink(request: Request, directory: Container, name: string, text: string): Promise<Entry> {
     const { mountPoint } = this.#machine.instance;
-    const viewRoot = viewRootOf(this.#machine, request.caller.pid);
+    const { pid } = request.caller;
+    const asker = pid === 0 ? undefined : sightOf(this.#machine.files, pid);
+    const viewRoot = viewRootOf(this.#machine, pid, asker);
     const wish = resolveLink(text, { directory, viewRoot, mountPoint });
     if (!isProcessName(name)) return this.#putPending(request, directory, name, { wish, text });
-    return await this.#enterAs(request, directory, name, { ...wish, viewRoot });
+    return await this.#enterAs(request, directory, name, { ...wish, seen: { asker, viewRoot } });
   }
 
   async link(request: Request, source: { container: Container; entry: number }, directory: Container, name: string) {
@@ -169,7 +172,7 @@ export class ProxyDirectory {
 
   async #enter(request: Request, name: string, wish: Wish): Promise<{ pid: Pid; owner?: Owner }> {
     try {
-      const pid = await processNamed(this.#machine, request.caller.pid, name);
+      const pid = await processNamed(this.#machine, request.caller.pid, name, wish.seen?.asker);
       const wasDone = request.resent && this.#machine.store.wasDone(request.unique);
       return wasDone ? { pid } : { pid, owner: await enter(this.#machine, wish, pid, request) };
     } catch (error) {

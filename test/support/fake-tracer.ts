@@ -2,7 +2,7 @@ import { FsError, type Errno } from '../../src/errno.ts';
 import type { Pid } from '../../src/ids.ts';
 import { ARCHITECTURES } from '../../src/kernel/architecture.ts';
 import { Tracee, type Memory } from '../../src/kernel/tracee.ts';
-import type { Program, TracerLink } from '../../src/kernel/tracer-link.ts';
+import type { Program, Stopped, TracerLink } from '../../src/kernel/tracer-link.ts';
 import type { Tracer } from '../../src/kernel/tracers.ts';
 
 const X86_BYTES = 27 * 8;
@@ -20,12 +20,15 @@ export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
   /** Registers that `end` gave. */
   ended: Buffer | undefined;
   registers = Buffer.alloc(X86_BYTES);
+  /** What is found where it was interrupted. */
+  instruction: Buffer = Buffer.concat([INSTRUCTION, Buffer.alloc(6)]);
   /** What it refuses, by method. */
   readonly failing = new Map<string, Errno>();
   /** The result of a system call, negative for an errno. */
   answer: (number: bigint) => bigint = () => 0n;
   /** Waited for before it has stopped. */
   stopping: Promise<unknown> = Promise.resolve();
+  onRun: (program: Program) => void = () => undefined;
   onTraced: (pid: Pid, tracer: number) => void = () => undefined;
   readonly memory: Memory & { bytes: Buffer } = {
     bytes: INSTRUCTION,
@@ -60,14 +63,16 @@ export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
     return Promise.resolve(tracee);
   }
 
-  async stopped(): Promise<Buffer> {
+  async stopped(): Promise<Stopped> {
     await this.stopping;
     this.#do('stopped');
-    return this.registers;
+    return { registers: this.registers, instruction: this.instruction };
   }
 
-  run({ steps, resultWord }: Program): Promise<void> {
+  run(program: Program): Promise<void> {
+    const { steps, resultWord } = program;
     this.#do('run');
+    this.onRun(program);
     const results: bigint[] = [];
     let failed: bigint | undefined;
     for (const { registers, patch, always } of steps) {

@@ -60,15 +60,20 @@ describe('Tracee.call', () => {
   test('uses the instruction of the call that was interrupted, else that of the vDSO', async () => {
     const { tracer, tracee } = await stopped();
     const places: bigint[] = [];
-    tracer.memory.read = (_pid, address, size) => {
-      places.push(address);
-      return Buffer.concat([
-        Buffer.from(address === 0x7000n ? [0x90, 0x90, 0x0f, 0x05] : [0xcd, 0x80]),
-        Buffer.alloc(size),
-      ]).subarray(0, size);
+    tracer.onRun = ({ steps }) => {
+      places.push(...steps.map(({ registers }) => registers.readBigInt64LE(16 * 8)));
     };
+    tracer.memory.read = (_pid, address, size) =>
+      Buffer.concat([Buffer.from(address === 0x7000n ? [0x90, 0x90, 0x0f, 0x05] : []), Buffer.alloc(size)]).subarray(
+        0,
+        size,
+      );
     await tracee.call([{ number: 39n, args: [] }]);
-    expect(places).toEqual([0x5000n, 0x7000n]);
+    tracer.instruction = Buffer.from([0xcd, 0x80, 0, 0, 0, 0, 0, 0]);
+    const other = await tracer.seize(PID);
+    await other.stopped();
+    await other.call([{ number: 39n, args: [] }]);
+    expect(places).toEqual([0x5000n, 0x7002n]);
   });
 
   test.each<[string, (tracer: FakeTracer) => void]>([
@@ -82,6 +87,7 @@ describe('Tracee.call', () => {
       'without the instruction',
       (tracer) => {
         tracer.memory.bytes = Buffer.alloc(0);
+        tracer.instruction = Buffer.alloc(8);
       },
     ],
   ])('refuses a program %s, before anything is done', async (_, prepare) => {
