@@ -214,9 +214,10 @@ export function wantedOf({ files }: Machine, { init }: Container, asked?: readon
   });
 }
 
-function containerIn({ declaredOf, found }: Machine, pid: Pid, sight: Sight): Container {
+function containerIn(machine: Machine, pid: Pid, sight: Sight): Container {
   // Discovery knows processes, and looks at a thread itself.
-  return found.within(pid, declaredOf(sight.cgroups), sight.status.tgid === pid ? sight : undefined);
+  const known = sight.status.tgid === pid ? sight : undefined;
+  return machine.found.within(pid, machine.declaredOf(sight.cgroups), known);
 }
 
 /** The namespaces asked for that the target is not in yet. */
