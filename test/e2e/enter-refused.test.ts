@@ -134,7 +134,7 @@ it.each([
   else expect(await tree.sh(`ln -s ${tree.dir}/web .proxy/${pid}; hostname`)).toMatchObject({ status: 0 });
 });
 
-it.each(['/etc', 'nowhere', '../nowhere', '/namespaces-elsewhere/web', 'web/.state'])(
+it.each(['/etc', 'nowhere', '../nowhere', '/namespaces-elsewhere/web', 'web/.stat'])(
   'refuses a link to %s',
   async (to) => {
     await using tree = await mounted();
