@@ -1,5 +1,5 @@
 import { Volume } from 'memfs';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { keyOf } from '../../../src/discovery/key.ts';
 import { Observer } from '../../../src/discovery/observer.ts';
 import type { FileAccess } from '../../../src/files.ts';
@@ -47,14 +47,23 @@ function machine() {
     await observer.round(nowMs);
   };
   const setOf = (pid: number) => observer.sets.member(pid as Pid)?.set;
+  // A clock of the test's own: what was looked at before an event, and what after it, is clear however fast that was.
+  let clockNs = process.hrtime.bigint();
+  vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => (clockNs += 1_000n));
   /** An event of this moment: one was born, or a mark. */
   const tell = (pid?: number, child?: number) => {
-    const atSec = Number(process.hrtime.bigint()) / 1e9 + 0.001;
+    clockNs += 10_000_000n;
+    const atSec = Number(clockNs) / 1e9;
+    clockNs += 10_000_000n;
     const born = { kind: 'born', pid: pid ?? 0, child: child ?? 0, fresh: 0, thread: false, atSec } as const;
     observer.hear(pid === undefined ? { kind: 'mark', atSec } : born, nowMs);
   };
   return { tell, volume, add, remove, observer, pass, setOf, survey: () => observer.survey(nowMs), now: () => nowMs };
 }
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('Observer', () => {
   test('groups processes by what their children will be in', async () => {
