@@ -16,6 +16,9 @@ const REMOVE_TIMEOUT_MS = 120_000;
 /** Entries given to one rm(1): far below what execve(2) takes. */
 const REMOVE_BATCH = 200;
 
+/** What lives may make something between rm's listing and its rmdir: what is left then is removed once more. */
+const REMOVE_ROUNDS = 3;
+
 export const umount = defineCommand({
   name: 'umount',
   summary: 'take the tree away',
@@ -75,13 +78,25 @@ function farewell(mountPoint: string, wasThere: boolean): string {
 
 /** All that was made here; what was only discovered is not ours to kill. */
 async function removeContainers(instance: Instance): Promise<void> {
-  const { mountPoint } = instance;
-  const names = await madeHere(instance);
+  let complaint = '';
+  for (let round = 0; round < REMOVE_ROUNDS; round++) {
+    const names = await madeHere(instance);
+    if (names.length === 0) return;
+    complaint = await removeAll(instance, names);
+    if (complaint === '') return;
+  }
+  throw new Failure(`not every container could be removed: ${printable(complaint)}`);
+}
+
+/** What rm(1) has to say of those that it could not remove; '' if it removed all. */
+async function removeAll({ mountPoint }: Instance, names: readonly string[]): Promise<string> {
+  let complaint = '';
   for (let start = 0; start < names.length; start += REMOVE_BATCH) {
     const paths = names.slice(start, start + REMOVE_BATCH).map((name) => path.join(mountPoint, name));
     const { status, stderr } = await runBounded('rm', ['-rf', '--', ...paths], REMOVE_TIMEOUT_MS);
-    if (status !== 0) throw new Failure(`not every container could be removed: ${printable(stderr)}`);
+    if (status !== 0) complaint += stderr === '' ? `rm: status ${status ?? '?'}\n` : stderr;
   }
+  return complaint;
 }
 
 /** A plain umount(8); who is in the way is named. */
