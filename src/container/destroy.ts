@@ -2,7 +2,7 @@ import { existsSync, unlinkSync } from 'node:fs';
 import { processes } from '../cgroup/cgroup.ts';
 import { kill, killAtOnce, KILL_LIMIT_MS } from '../cgroup/kill.ts';
 import { removeCgroup, removeIfEmpty } from '../cgroup/remove.ts';
-import { FsError } from '../errno.ts';
+import { FsError, quoted } from '../errno.ts';
 import { isGone } from '../files.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
@@ -62,20 +62,26 @@ export async function stop(machine: Machine, container: Container, caller: Remov
 
 /**
  * rmdir(2): removes an empty directory; of a container that runs, whose entries were unlinked, kills all there is.
- * `isEmpty` is asked once nobody else works on it. ENOTEMPTY, EBUSY.
+ * `leftIn`, the name of an entry that is left, is asked for once nobody else works on it. ENOTEMPTY, EBUSY.
  */
 export async function remove(
   machine: Machine,
   container: Container,
   request: Remover,
-  isEmpty: () => boolean,
+  leftIn: () => string | undefined,
 ): Promise<void> {
   const { store, events, locks, files } = machine;
   const what = `remove "${pathOf(container)}"`;
   await locks.hold(container, what, async () => {
     if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
     refuse(machine, container, what);
-    if (!isEmpty()) throw new FsError('ENOTEMPTY', `Cannot ${what}: it has entries; rm -rf removes them and kills`);
+    const left = leftIn();
+    if (left !== undefined) {
+      throw new FsError(
+        'ENOTEMPTY',
+        `Cannot ${what}: ${quoted(left)} is in it; rm -rf removes what is there and kills`,
+      );
+    }
     await requireMayKill(machine, container, request.caller.uid, what);
     const { serial } = container;
     const directory = machine.cgroupOf(container);

@@ -59,7 +59,7 @@ class Followed {
     this.#underWay.add(container);
     const name = pathOf(container);
     try {
-      await remove(this.#machine, container, { caller: { pid: process.pid as Pid, uid: 0 } }, () => true);
+      await remove(this.#machine, container, { caller: { pid: process.pid as Pid, uid: 0 } }, () => undefined);
       this.#machine.log.info({ container: container.serial, name }, 'removed with its leader');
     } catch (cause) {
       const isGone = cause instanceof FsError && cause.errno === 'ENOENT';

@@ -179,8 +179,8 @@ export class Tree implements Filesystem {
     if (request.resent && name === ns.name && ns.present(directory.container)) return;
     const child = directory.within ? undefined : directory.container.children.get(name);
     if (!child) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
-    const isEmpty = () => this.#view.isEmpty(child);
-    await this.#reporting(child, () => remove(this.#machine, child, request, isEmpty), TOLD_BY_ERRNO);
+    const leftIn = () => this.#view.leftIn(child);
+    await this.#reporting(child, () => remove(this.#machine, child, request, leftIn), TOLD_BY_ERRNO);
   }
 
   async rename(request: Request, from: Place, to: Place, flags: number): Promise<undefined> {

@@ -118,16 +118,22 @@ export class View {
    * `.checkpoint`; or of how it ended, where it ends because somebody is removing it.
    */
   isEmpty(container: Container): boolean {
+    return this.leftIn(container) === undefined;
+  }
+
+  /** The name for which it is not empty. */
+  leftIn(container: Container): string | undefined {
     const isGoing = hiddenNow(container, Date.now()) !== 0;
-    if (container.children.size > 0 && !hasOnlyLateChildren(container, Date.now())) return false;
-    return !entriesOf(undefined).some(
+    const [child] = container.children.keys();
+    if (child !== undefined && !hasOnlyLateChildren(container, Date.now())) return child;
+    return entriesOf(undefined).find(
       (control) =>
         control.report !== 'error' &&
         (control !== checkpoint || isKept(container)) &&
         !(isGoing && control.report === 'exit') &&
         control.listed?.(container) !== false &&
         this.resolves(container, control),
-    );
+    )?.name;
   }
 
   statfs(): Statfs {

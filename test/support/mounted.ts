@@ -17,6 +17,9 @@ const COMMAND_LIMIT_MS = 20_000;
 /** What a mount or its end may take on a busy machine; more than the command itself allows for that. */
 const MOUNT_LIMIT_MS = 50_000;
 
+/** Of the daemon's log, where a test cannot clean up. */
+const LOG_LINES_SHOWN = 20;
+
 export interface Outcome {
   readonly status: number;
   readonly stdout: string;
@@ -108,7 +111,10 @@ export async function mounted(...options: string[]): Promise<Mounted> {
     async [Symbol.asyncDispose]() {
       for (const child of children) child.kill('SIGKILL');
       const ended = await nsdir('umount', '--kill', '--lazy', dir);
-      if (ended.status !== 0) throw new Error(`cannot unmount: ${ended.stdout}${ended.stderr}`);
+      if (ended.status !== 0) {
+        const log = readFileSync(files.daemonLog, 'utf8').split('\n').slice(-LOG_LINES_SHOWN).join('\n');
+        throw new Error(`cannot unmount: ${ended.stdout}${ended.stderr}\n${log}`);
+      }
       rmSync(base, { recursive: true, force: true });
     },
   };

@@ -9,7 +9,7 @@ import { stateFiles } from '../../../src/instance.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
 
 const OUTSIDE = 1 as Pid;
-const empty = () => true;
+const empty = () => undefined;
 
 async function running(machine: FakeMachine, path: string): Promise<Container> {
   const container = machine.container(path);
@@ -109,9 +109,13 @@ describe('remove', () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
     const started = start(machine, web, machine.request());
-    const removed = remove(machine, web, machine.request(), () => web.phase === 'declared');
+    const left = () => (web.phase === 'declared' ? undefined : '.state');
+    const removed = remove(machine, web, machine.request(), left);
     await started;
-    await expect(removed).rejects.toMatchObject({ errno: 'ENOTEMPTY' });
+    await expect(removed).rejects.toMatchObject({
+      errno: 'ENOTEMPTY',
+      message: expect.stringContaining('".state" is in it') as string,
+    });
     expect(web.phase).toBe('running');
   });
 

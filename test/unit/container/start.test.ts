@@ -131,7 +131,7 @@ describe('start', () => {
         };
       });
     const first = start(machine, web, machine.request());
-    const removed = remove(machine, web, machine.request(), () => true);
+    const removed = remove(machine, web, machine.request(), () => undefined);
     const second = start(machine, web, machine.request());
     await new Promise(setImmediate);
     letFail?.();
