@@ -1,6 +1,6 @@
-import { openSync, readSync } from 'node:fs';
+import { openSync, readFileSync, readSync } from 'node:fs';
 
-/** More than such a file has: a page or two. */
+/** A page or two is what such a file has; a longer one is read by its path. */
 const LIMIT_BYTES = 16_384;
 
 /**
@@ -10,5 +10,8 @@ const LIMIT_BYTES = 16_384;
 export function keptText(path: string): () => string {
   const fd = openSync(path, 'r');
   const buffer = Buffer.alloc(LIMIT_BYTES);
-  return () => buffer.toString('utf8', 0, readSync(fd, buffer, 0, LIMIT_BYTES, 0));
+  return () => {
+    const length = readSync(fd, buffer, 0, LIMIT_BYTES, 0);
+    return length < LIMIT_BYTES ? buffer.toString('utf8', 0, length) : readFileSync(path, 'utf8');
+  };
 }
