@@ -3,7 +3,7 @@ import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
 import { subtree, type Container } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
-import { hide, TOMBSTONE_MS } from '../../src/container/registry.ts';
+import { hide, TOMBSTONE_MS } from '../../src/container/hiding.ts';
 import { FsError } from '../../src/errno.ts';
 import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
@@ -97,6 +97,7 @@ export class DeviceSession {
       port: port2,
       posted: this.#posted,
       snapshot: [...machine.store.registry.snapshot()],
+      changes: machine.store.registry.changes,
       tombstones,
       tombstoneFile: files.tombstones,
       sessionFile: files.session,
@@ -150,7 +151,7 @@ export class DeviceSession {
         void this.#serve(message);
         return;
       case 'hidden':
-        this.#hide(message.tombstone);
+        this.#hide(message.tombstone, message.seen);
         return;
       case 'negotiated':
         this.#machine.log.info(message.negotiated, 'mounted');
@@ -248,11 +249,11 @@ export class DeviceSession {
   }
 
   /** An entry was unlinked; when it comes back, the kernel's listing is old. */
-  #hide({ serial, bits, atMs }: Tombstone): void {
+  #hide({ serial, bits, atMs }: Tombstone, seen?: number): void {
     const { registry } = this.#machine.store;
     const container = registry.get(serial);
     if (!container) return;
-    hide(container, bits, atMs);
+    hide(container, bits, atMs, seen);
     const id = directoryId(serial);
     if (this.#reappearing.has(id)) return;
     this.#reappearing.add(id);

@@ -9,7 +9,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { TOMBSTONE_MS } from '../../src/container/registry.ts';
+import { TOMBSTONE_MS } from '../../src/container/hiding.ts';
 import { FsError, systemErrno } from '../../src/errno.ts';
 import { serial } from '../../src/ids.ts';
 import type { Tombstone } from './worker-protocol.ts';

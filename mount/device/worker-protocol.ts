@@ -11,6 +11,8 @@ export interface WorkerData {
   /** Counts the messages of the main thread, so that the serving one looks into its port only when there is one. */
   readonly posted: Int32Array;
   readonly snapshot: readonly Change[];
+  /** `Registry.changes` when that was taken. */
+  readonly changes: number;
   readonly tombstones: readonly Tombstone[];
   readonly tombstoneFile: string;
   readonly sessionFile: string;
@@ -37,7 +39,7 @@ export type ToMain =
   /** A request that the serving thread leaves to the main one: its bytes. */
   | ({ readonly kind: 'request' } & Handed)
   | { readonly kind: 'negotiated'; readonly negotiated: Negotiated }
-  | { readonly kind: 'hidden'; readonly tombstone: Tombstone }
+  | { readonly kind: 'hidden'; readonly tombstone: Tombstone; readonly seen: number }
   | { readonly kind: 'bug'; readonly where: string; readonly stack: string }
   /** The device is gone: unmounted or aborted. */
   | { readonly kind: 'end' }

@@ -2,8 +2,10 @@ import { writeFileSync, writeSync, renameSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { containerPath } from '../../src/cgroup/paths.ts';
+import type { Change } from '../../src/container/change.ts';
 import { chainOf } from '../../src/container/container.ts';
-import { hide, Registry } from '../../src/container/registry.ts';
+import { hide } from '../../src/container/hiding.ts';
+import { Registry } from '../../src/container/registry.ts';
 import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { withCheckpoints } from '../../src/tree/fast-checkpoints.ts';
@@ -30,6 +32,7 @@ const data = workerData as WorkerData;
 const SERVING_NICE = -10;
 const registry = new Registry();
 for (const change of data.snapshot) registry.apply(change);
+const snapshotChanges = registry.changes;
 for (const { serial, bits, atMs } of data.tombstones) {
   const container = registry.get(serial);
   if (container) hide(container, bits, atMs);
@@ -143,12 +146,12 @@ function tellHidden(tombstone: Tombstone): void {
   if (told !== tombstone.serial) {
     tellUntold();
     told = tombstone.serial;
-    post({ kind: 'hidden', tombstone });
+    post({ kind: 'hidden', tombstone, seen: seen() });
   } else untold = { ...tombstone, bits: tombstone.bits | (untold?.bits ?? 0) };
 }
 
 function tellUntold(): void {
-  if (untold) post({ kind: 'hidden', tombstone: untold });
+  if (untold) post({ kind: 'hidden', tombstone: untold, seen: seen() });
   untold = undefined;
   told = undefined;
 }
@@ -167,8 +170,19 @@ function applyNews(): void {
   while ((message = receiveMessageOnPort(data.port) as typeof message)) {
     const news = message.message;
     if ('answered' in news) inFlight.reuse(news.answered);
-    else for (const change of news.changes) registry.apply(change);
+    else for (const change of news.changes) apply(change);
   }
+}
+
+/** What was hidden before is told as such. */
+function apply(change: Change): void {
+  if (change.serial === told) tellUntold();
+  registry.apply(change);
+}
+
+/** The main thread's `Registry.changes` when what is known here had happened. */
+function seen(): number {
+  return data.changes + registry.changes - snapshotChanges;
 }
 
 /** A later daemon on this device gets no INIT: what was agreed on is on disk before the kernel hears of it. */

@@ -68,6 +68,9 @@ export interface Container {
   hidden: number;
   /** Milliseconds since the epoch of the last unlink of a control entry. */
   hiddenAt: number;
+  /** `Registry.changes` when entries may last have been born hidden, and when all were last shown again. */
+  stirredAt: number;
+  revealedAt: number;
 }
 
 /** From the root's child down to the container itself; empty for the root. */

@@ -86,7 +86,7 @@ export async function remove(
     const { serial } = container;
     const directory = machine.cgroupOf(container);
     const live = isLive(container);
-    if (live || files.existsSync(directory)) {
+    if (live || hasFound(container) || files.existsSync(directory)) {
       // With room for an exit and the drop.
       store.commit([{ op: 'phase', serial, phase: 'removing', at: now() }], request.unique, 2);
       await destroy(machine, container, directory);

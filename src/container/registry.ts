@@ -2,13 +2,11 @@ import { assertNever } from '../errno.ts';
 import { ROOT_SERIAL, type Pid, type Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
 import type { Change } from './change.ts';
-import { isLive, subtree, type Container, type Found } from './container.ts';
+import { subtree, type Container } from './container.ts';
 import { ENTERED_LIMIT, type Entered } from './entered.ts';
-
-/** How long an unlinked control entry stays hidden if nothing else happens. */
-export const TOMBSTONE_MS = 10_000;
-
-const ALL_ENTRIES = -1;
+import { attach, fresh, ownChildren, touch } from './family.ts';
+import { keepHidden, reveal } from './hiding.ts';
+import { describe } from './snapshot.ts';
 
 /** Containers that went by themselves and are remembered; the kernel may believe in the names of older ones. */
 const VANISHED_LIMIT = 4096;
@@ -24,6 +22,7 @@ export class Registry {
   readonly #owned = new Map<number, number>();
   readonly #vanished = new Set<Serial>();
   #next = 1;
+  #changes = 0;
 
   constructor(at: Timespec = now()) {
     this.root = fresh(ROOT_SERIAL, undefined, '', 0o755, 0, 0, at);
@@ -60,6 +59,11 @@ export class Registry {
     return this.#next as Serial;
   }
 
+  /** How many changes were applied. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Changes that make an equal registry out of an empty one. */
   *snapshot(): Generator<Change> {
     yield { op: 'next', serial: this.nextSerial };
@@ -74,6 +78,7 @@ export class Registry {
 
   /** The caller has checked that the change makes sense; one that names an unknown serial is ignored. */
   apply(change: Change): void {
+    this.#changes += 1;
     if (change.op === 'next') {
       this.#next = Math.max(this.#next, change.serial);
       return;
@@ -127,7 +132,7 @@ export class Registry {
       case 'pin':
         if (container.found) container.found = { ...container.found, key: change.key, mark: change.mark };
         Object.assign(container, { phase: 'running', init: change.init, changed: change.at });
-        keepHidden(container);
+        keepHidden(container, this.#changes);
         return;
       case 'unshown':
         container.unshown = change.count;
@@ -147,29 +152,30 @@ export class Registry {
         return;
       case 'start':
         Object.assign(container, { phase: 'running', init: change.init, kinds: change.kinds, changed: change.at });
-        Object.assign(container, { exit: undefined, error: undefined, hidden: 0 });
+        Object.assign(container, { exit: undefined, error: undefined });
+        reveal(container, this.#changes);
         return;
       case 'phase':
         container.phase = change.phase;
         container.changed = change.at;
         if (change.phase === 'stopped') container.init = undefined;
-        keepHidden(container);
+        keepHidden(container, this.#changes);
         return;
       case 'exit':
         container.exit = change.status;
         container.init = undefined;
         container.changed = change.at;
-        keepHidden(container);
+        keepHidden(container, this.#changes);
         return;
       case 'clear':
         container[change.what] = undefined;
         return;
       case 'error':
         container.error = change.text;
-        keepHidden(container);
+        keepHidden(container, this.#changes);
         return;
       case 'reveal':
-        container.hidden = 0;
+        reveal(container, this.#changes);
         return;
       case 'enter':
         this.#enter(container, change);
@@ -241,42 +247,6 @@ export class Registry {
   }
 }
 
-/** The entries of `bits` do not resolve until {@link TOMBSTONE_MS} after `atMs`, or until the container starts or is written to. */
-export function hide(container: Container, bits: number, atMs: number): void {
-  container.hidden = hiddenNow(container, atMs) | bits;
-  container.hiddenAt = atMs;
-}
-
-/** Bits of the entries that are hidden at this moment. */
-export function hiddenNow(container: Container, atMs: number): number {
-  return container.hidden !== 0 && atMs - container.hiddenAt < TOMBSTONE_MS ? container.hidden : 0;
-}
-
-/**
- * Whether a container that is being removed, and was while it ran, has only children that processes in it made since: a
- * removal that lists first and unlinks afterwards cannot know those, and they die with it.
- */
-export function hasOnlyLateChildren(container: Container, atMs: number): boolean {
-  if (hiddenNow(container, atMs) === 0 || !isLive(container)) return false;
-  const [, ...inner] = subtree(container);
-  const begun = container.hiddenAt - TOMBSTONE_MS;
-  return inner.every(({ inside, changed }) => inside && changed.sec * 1000 + changed.nsec / 1e6 >= begun);
-}
-
-/** Something happened to a container whose entries are being unlinked: what appears now is born hidden, or `rm -rf` would fail. */
-function keepHidden(container: Container): void {
-  if (container.hidden !== 0) container.hidden = ALL_ENTRIES;
-}
-
-/** Most containers have none: they share one empty map. */
-const NO_CHILDREN: ReadonlyMap<string, Container> = new Map();
-
-/** The children's map to be changed. */
-function ownChildren(container: Container): Map<string, Container> {
-  if (container.children === NO_CHILDREN) container.children = new Map();
-  return container.children as Map<string, Container>;
-}
-
 /** Who is renamed keeps that name. */
 function adopt(container: Container): void {
   if (container.found && !container.found.adopted) container.found = { ...container.found, adopted: true };
@@ -286,84 +256,4 @@ function adopt(container: Container): void {
 function discover(made: Container, { key, mark, adopted, init, kinds }: Change & { op: 'found' }): void {
   const found = { key, mark, adopted: adopted ?? false };
   Object.assign(made, { found, init, kinds, phase: 'running', inside: true });
-}
-
-function attach(container: Container, parent: Container, name: string, at: Timespec): void {
-  container.parent = parent;
-  container.name = name;
-  container.moving = false;
-  container.ctime = at;
-  ownChildren(parent).set(name, container);
-  touch(parent, at);
-}
-
-function touch(directory: Container, at: Timespec): void {
-  directory.mtime = at;
-  directory.ctime = at;
-  directory.version += 1;
-}
-
-function fresh(
-  serial: Serial,
-  parent: Container | undefined,
-  name: string,
-  mode: number,
-  uid: number,
-  gid: number,
-  at: Timespec,
-): Container {
-  return {
-    serial,
-    parent,
-    name,
-    children: NO_CHILDREN,
-    version: 0,
-    mode,
-    uid,
-    gid,
-    atime: at,
-    mtime: at,
-    ctime: at,
-    phase: 'declared',
-    inside: false,
-    moving: false,
-    checkpoint: 'none',
-    changed: at,
-    init: undefined,
-    kinds: undefined,
-    bundle: undefined,
-    exit: undefined,
-    error: undefined,
-    found: undefined,
-    unshown: 0,
-    hidden: 0,
-    hiddenAt: 0,
-  };
-}
-
-/** Changes that make this container, its children apart, as it is; but for its file times, which children's `make` would touch. */
-function* describe(container: Container): Generator<Change> {
-  const { serial, parent, name, mode, uid, gid, phase, init, kinds, changed: at } = container;
-  const inside = container.inside ? { inside: true } : {};
-  if (parent && container.found) yield* describeFound(container, container.found, parent);
-  else if (parent) yield { op: 'make', serial, parent: parent.serial, name, mode, uid, gid, ...inside, at };
-  if (container.bundle !== undefined) yield { op: 'bundle', serial, bundle: container.bundle, at };
-  if (init && !container.found) yield { op: 'start', serial, init, kinds: kinds ?? [], at };
-  else if (kinds && !container.found) yield { op: 'want', serial, kinds };
-  if (phase !== 'declared') yield { op: 'phase', serial, phase, at };
-  if (container.unshown > 0) yield { op: 'unshown', serial, count: container.unshown };
-  if (container.moving) yield { op: 'moving', serial, moving: true };
-  if (container.checkpoint !== 'none') yield { op: 'checkpoint', serial, is: container.checkpoint };
-  if (container.exit !== undefined) yield { op: 'exit', serial, status: container.exit, at };
-  if (container.error !== undefined) yield { op: 'error', serial, text: container.error, at };
-}
-
-function* describeFound(
-  { serial, name, mode, uid, gid, init, kinds, changed: at }: Container,
-  found: Found,
-  parent: Container,
-): Generator<Change> {
-  const node = { serial, parent: parent.serial, name, mode, uid, gid };
-  const known = init ? { init } : {};
-  yield { op: 'found', ...node, ...found, ...known, kinds: kinds ?? [], at };
 }

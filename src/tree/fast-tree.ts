@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:fs';
-import { hide } from '../container/registry.ts';
+import { hide } from '../container/hiding.ts';
 import { FsError } from '../errno.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { bundle, isRemovable } from './control/bundle.ts';

@@ -5,7 +5,7 @@ import type { Machine } from '../container/machine.ts';
 import { linkBundle } from '../container/link-bundle.ts';
 import { make } from '../container/make.ts';
 import { recordRefusal, TOLD_BY_ERRNO } from '../container/refusal.ts';
-import { hide } from '../container/registry.ts';
+import { hide } from '../container/hiding.ts';
 import { rename } from '../container/rename.ts';
 import { FsError, type Errno } from '../errno.ts';
 import { now } from '../time.ts';

@@ -1,4 +1,5 @@
-import { hasOnlyLateChildren, hiddenNow, type Registry } from '../container/registry.ts';
+import { hasOnlyLateChildren, hiddenNow } from '../container/hiding.ts';
+import type { Registry } from '../container/registry.ts';
 import type { Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
 import { NAME_MAX_BYTES, ROOT_SERIAL } from '../ids.ts';

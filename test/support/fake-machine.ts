@@ -6,7 +6,7 @@ import { containerPath, OWN_LEAF, serialsOf } from '../../src/cgroup/paths.ts';
 import type { Commit } from '../../src/container/change.ts';
 import { chainOf, type Container, type PinnedProcess } from '../../src/container/container.ts';
 import { Events } from '../../src/container/events.ts';
-import { NO_DISCOVERY } from '../../src/container/found.ts';
+import { NO_DISCOVERY, type Discoverer } from '../../src/container/found.ts';
 import type { StartSpec } from '../../src/container/launcher.ts';
 import { initExited } from '../../src/container/life.ts';
 import { Locks } from '../../src/container/locks.ts';
@@ -120,7 +120,7 @@ export class FakeMachine implements Machine, Disposable {
       chainOf(container).map(({ serial }) => serial),
     );
 
-  readonly found = NO_DISCOVERY;
+  found: Discoverer = NO_DISCOVERY;
 
   declaredOf = (cgroups: string): Container => {
     const serials = serialsOf(cgroups, '/nsdir-x') ?? [];

@@ -154,6 +154,7 @@ export function look(registry: Registry): unknown {
 }
 
 function lookAt(container: Container): unknown {
-  const { parent, children, version: _version, hidden: _hidden, hiddenAt: _hiddenAt, ...rest } = container;
+  const { parent, children, version: _version, hidden: _hidden, hiddenAt: _hiddenAt, ...known } = container;
+  const { stirredAt: _stirredAt, revealedAt: _revealedAt, ...rest } = known;
   return { ...rest, parent: parent?.serial, children: [...children].map(([name, child]) => [name, lookAt(child)]) };
 }

@@ -4,8 +4,9 @@ import type { Container } from '../../../src/container/container.ts';
 import { remove, stop } from '../../../src/container/destroy.ts';
 import { freeze } from '../../../src/container/freeze.ts';
 import { start } from '../../../src/container/start.ts';
-import type { Pid } from '../../../src/ids.ts';
+import type { Pid, Serial } from '../../../src/ids.ts';
 import { stateFiles } from '../../../src/instance.ts';
+import { now } from '../../../src/time.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
 
 const OUTSIDE = 1 as Pid;
@@ -103,6 +104,24 @@ describe('remove', () => {
       false,
     ]);
     expect(machine.happened.slice(2)).toEqual(['exited web 137', 'killed web', 'removed web']);
+  });
+
+  test('kills what was discovered in a container that has ended itself, wherever it lives', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    await stop(machine, web, { pid: OUTSIDE, uid: 0 });
+    const pid = machine.spawn('/sys/fs/cgroup/elsewhere');
+    const node = { serial: 9 as Serial, parent: web.serial, name: 'unnamed1', mode: 0o755, uid: 0, gid: 0 };
+    machine.store.commit([{ op: 'found', ...node, key: 'k', mark: 'm', kinds: [], at: now() }]);
+    const asked: Container[] = [];
+    machine.found = {
+      ...machine.found,
+      processesBelow: (container) => Promise.resolve(asked.push(container) === 1 ? [pid] : []),
+      isBelow: (each) => each === pid,
+    };
+    await remove(machine, web, machine.request(), empty);
+    expect(machine.kernel.calls).toContainEqual(['pidfdOpen', pid]);
+    expect(machine.store.registry.size).toBe(1);
   });
 
   test('ENOTEMPTY is asked for when its turn comes, and changes nothing', async () => {

@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../src/container/change.ts';
 import type { Container } from '../../../src/container/container.ts';
-import { hide, hiddenNow, Registry, TOMBSTONE_MS } from '../../../src/container/registry.ts';
+import { hasOnlyLateChildren, hide, hiddenNow, TOMBSTONE_MS } from '../../../src/container/hiding.ts';
+import { Registry } from '../../../src/container/registry.ts';
 import { ROOT_SERIAL, type Pid, type Serial } from '../../../src/ids.ts';
 
 const WEB = 1 as Serial;
@@ -63,5 +65,74 @@ describe('Registry.apply', () => {
     hide(container, 0b100, 0);
     registry.apply({ op: 'start', serial: WEB, init: { pid: 2 as Pid, startTime: 1 }, kinds: [], at });
     expect(hiddenNow(container, 1)).toBe(0);
+  });
+});
+
+describe('two replicas', () => {
+  const start: Change = { op: 'start', serial: WEB, init: { pid: 2 as Pid, startTime: 1 }, kinds: [], at };
+  const news = fc.constantFrom<Change>(
+    { op: 'phase', serial: WEB, phase: 'stopped', at },
+    { op: 'attr', serial: WEB, mode: 0o700, at },
+    { op: 'reveal', serial: WEB },
+    start,
+  );
+  const step = fc.oneof(
+    fc.record({ main: news }),
+    fc.record({ unlinked: fc.nat(20) }),
+    fc.constantFrom('main hears', 'replica hears' as const),
+  );
+
+  test('hide the same once each has heard of the other, whatever crossed on the way', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const [main, replica] = [web(), web()];
+        const toReplica: Change[] = [];
+        const toMain: { bits: number; seen: number }[] = [];
+        const hear = {
+          'main hears': () => {
+            const told = toMain.shift();
+            if (told) hide(main.container, told.bits, 0, told.seen);
+          },
+          'replica hears': () => {
+            const change = toReplica.shift();
+            if (change) replica.registry.apply(change);
+          },
+        };
+        for (const each of steps) {
+          if (typeof each === 'string') hear[each]();
+          else if ('main' in each) {
+            main.registry.apply(each.main);
+            toReplica.push(each.main);
+          } else {
+            toMain.push({ bits: 1 << each.unlinked, seen: replica.registry.changes });
+            hide(replica.container, 1 << each.unlinked, 0);
+          }
+        }
+        while (toReplica.length > 0) hear['replica hears']();
+        while (toMain.length > 0) hear['main hears']();
+        expect(main.container.hidden).toBe(replica.container.hidden);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('hasOnlyLateChildren', () => {
+  const found: Change = {
+    ...{ op: 'found', serial: 2 as Serial, parent: WEB, name: 'unnamed1', mode: 0o755, uid: 0, gid: 0 },
+    ...{ key: 'k', mark: 'm', kinds: [], at: { sec: 100, nsec: 0 } },
+  };
+  const ended: Change = { op: 'phase', serial: WEB, phase: 'stopped', at: { sec: 100, nsec: 0 } };
+  const start: Change = { op: 'start', serial: WEB, init: { pid: 2 as Pid, startTime: 1 }, kinds: [], at };
+  test.each<[string, boolean, Change[]]>([
+    ['runs', true, [start, found]],
+    ['ended since its removal began', true, [start, found, ended]],
+    ['ended long before', false, [start, { ...ended, at }, found]],
+    ['runs, its child being older than that', false, [start, { ...found, at }]],
+  ])('of a container that %s: %s', (_, late, changes) => {
+    const { registry, container } = web();
+    for (const change of changes) registry.apply(change);
+    hide(container, 0b100, 101_000);
+    expect(hasOnlyLateChildren(container, 101_001)).toBe(late);
   });
 });

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hide, Registry } from '../../../src/container/registry.ts';
+import { hide } from '../../../src/container/hiding.ts';
+import { Registry } from '../../../src/container/registry.ts';
 import { FsError } from '../../../src/errno.ts';
 import type { Pid } from '../../../src/ids.ts';
 import { ns } from '../../../src/tree/control/ns.ts';

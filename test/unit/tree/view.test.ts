@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../../src/container/change.ts';
-import { hide } from '../../../src/container/registry.ts';
+import { hide } from '../../../src/container/hiding.ts';
 import type { Pid, Serial } from '../../../src/ids.ts';
 import { ns } from '../../../src/tree/control/ns.ts';
 import { entryNamed } from '../../../src/tree/control/table.ts';
