@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { MANIFEST } from '../../checkpoint/manifest.ts';
 import { systemErrno } from '../../errno.ts';
 import { CHECK } from '../../tree/checkpoint-tree.ts';
+import { checkpoint as checkpointEntry } from '../../tree/control/checkpoint.ts';
 import { defineCommand, Failure, UsageError } from '../command.ts';
 import { containerDirectory, refusalAt } from '../container-client.ts';
 import { packerFor } from '../packing.ts';
@@ -59,12 +62,10 @@ async function save(directory: string, file: string): Promise<void> {
   const [packer, ...options] = packerFor(file);
   const part = `${file}.part`;
   using progress = progressOf(path.basename(directory), await expectedBytes(directory));
-  const tar = spawn('tar', ['cf', '-', '-C', path.dirname(directory), '--', path.basename(directory)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const what = ['-C', path.dirname(directory), '--', path.basename(directory)];
+  const tar = spawn('tar', ['cvf', '-', ...what], { stdio: ['ignore', 'pipe', 'pipe'] });
   const pack = spawn(packer, options, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const complaints: Buffer[] = [];
-  tar.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+  const said = linesOf(tar.stderr);
   const ends = Promise.all([once(tar, 'close'), once(pack, 'close')]) as Promise<[[number | null], [number | null]]>;
   try {
     await Promise.all([
@@ -72,7 +73,11 @@ async function save(directory: string, file: string): Promise<void> {
       pipeline(pack.stdout, createWriteStream(part, { mode: 0o600 })),
     ]);
     const [[tarStatus], [packStatus]] = await ends;
-    if (tarStatus !== 0) throw await refusal(directory, new Error(Buffer.concat(complaints).toString().trim()));
+    const lines = await said;
+    const complaints = lines.filter((line) => line.startsWith('tar: ')).join('\n');
+    if (tarStatus !== 0) throw await refusal(directory, new Error(complaints));
+    const isSaved = lines.some((name) => name.endsWith(`/${checkpointEntry.name}/${MANIFEST}`));
+    if (!isSaved) throw new Failure(`${directory} had ended before its processes could be saved`);
     if (packStatus !== 0) throw new Failure(`${packer} failed: status ${String(packStatus)}`);
     await rename(part, file);
   } catch (error) {
@@ -80,6 +85,13 @@ async function save(directory: string, file: string): Promise<void> {
     if (error instanceof Failure) throw error;
     throw new Failure(`Cannot save ${directory} in ${file}: ${(error as Error).message}`);
   }
+}
+
+/** What tar has packed, and what it complains of: a line each. */
+async function linesOf(stderr: Readable): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: stderr })) lines.push(line);
+  return lines;
 }
 
 export function counting(progress: Progress): Transform {
