@@ -162,7 +162,7 @@ describe('followLeaders, looking', () => {
 describe('requireMayLead', () => {
   const ALICE = 1001;
   test.each([
-    ['root', 0, 0, 0, true],
+    ['root', 0, ALICE, 1002, true],
     ['who owns it and where it is', ALICE, ALICE, ALICE, true],
     ['who owns it alone', ALICE, ALICE, 0, false],
     ['who owns only where it is', ALICE, 0, ALICE, false],

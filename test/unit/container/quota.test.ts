@@ -43,6 +43,18 @@ describe('make', () => {
     expect(made(machine, 'd', HERS).uid).toBe(HERS);
   });
 
+  test('counts for a user who is known what is his, in whoever’s range his uid is; for one by number; and nobody’s for none', () => {
+    using machine = limited({ containers: 1 });
+    machine.cgroupfs.volume.writeFileSync('/etc/subuid', 'alice:1000:1000\n4711:200000:10\n');
+    made(machine, 'a', ALICE);
+    made(machine, 'b', BOB);
+    for (const [name, uid] of [['c', 200_003] as const, ['d', 200_010] as const]) made(machine, name, uid);
+    for (const uid of [ALICE, BOB, 1999, 4711, 200_009, 200_010]) {
+      expect(() => made(machine, `of-${uid}`, uid), String(uid)).toThrow(expect.objectContaining({ errno: 'EDQUOT' }));
+    }
+    made(machine, 'e', 2000);
+  });
+
   test('counts who owns it now', () => {
     using machine = limited({ containers: 1 });
     const a = made(machine, 'a', ALICE);
@@ -76,7 +88,13 @@ describe('depth', () => {
     await expect(move(ALICE)).rejects.toMatchObject({ errno: 'EDQUOT' });
     await move(0);
     // What is too deep already keeps its place, and may have another name there.
-    await rename(machine, tall, { ...to, parent: tall.parent!, name: 'out' }, machine.request({ uid: ALICE }), () => false);
+    await rename(
+      machine,
+      tall,
+      { ...to, parent: tall.parent!, name: 'out' },
+      machine.request({ uid: ALICE }),
+      () => false,
+    );
   });
 
   test('EDQUOT for an exchange after which either of the two would be too deep', async () => {
