@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -197,12 +197,17 @@ it('is not waited for where the tree does not answer, and does nothing more when
   await using tree = await mounted();
   await tree.ok(`mkdir ${USER}`);
   const out = path.join(dir, 'unanswered');
-  const script = `env PAM_TYPE=open_session PAM_SERVICE=su PAM_USER=${USER} PAM_TTY=pts/7 ${SCRIPT} ${tree.dir} 2> ${out}`;
+  const session = `env PAM_TYPE=open_session PAM_SERVICE=su PAM_USER=${USER} PAM_TTY=pts/7 ${SCRIPT} ${tree.dir}`;
+  const leader = tree.background(
+    'sh',
+    '-c',
+    `cd /; until [ -e ${out} ]; do sleep 0.05; done; ${session} 2>> ${out}; echo $? >> ${out}; sleep 1000; :`,
+  );
+  await eventually(() => readlinkSync(`/proc/${leader.pid}/cwd`) === '/', 'it is ready, and not in the tree');
   signal(tree.daemon(), 'SIGSTOP');
-  let leader;
   try {
-    leader = tree.background('sh', '-c', `cd /; ${script}; echo $? >> ${out}; sleep 1000; :`);
-    await eventually(() => /^\d+$/m.test(existsSync(out) ? readFileSync(out, 'utf8') : ''), 'it gives up', 19_000);
+    writeFileSync(out, '');
+    await eventually(() => /^\d+$/m.test(readFileSync(out, 'utf8')), 'it gives up', 19_000);
   } finally {
     signal(tree.daemon(), 'SIGCONT');
   }
@@ -220,7 +225,7 @@ it('keeps nobody out where there is no tree, and says why', async () => {
   const name = path.basename(tree.dir);
   await tree.nsdir('umount', '--kill', tree.dir);
   expect(await loggedIn(tree, 'hostname; exit 3', { control: 'optional' })).toMatchObject({ status: 3 });
-  expect(reasons()).toContain(`no tree is mounted at ${tree.dir}`);
+  expect(reasons().match(/^.*no tree is mounted.*$/m)?.[0]).toBe(`pam-session: no tree is mounted at ${tree.dir}`);
   expect((await loggedIn(tree, 'hostname', { control: 'required' })).status).toBe(1);
   expect(await execa('ls', ['-A', path.dirname(tree.dir)])).toMatchObject({ stdout: name });
   await tree.nsdir('mount', tree.dir);
