@@ -258,7 +258,8 @@ int run_main(int argc, char **argv)
 	fds[0] = ends[1];
 	init = connect_to_init(options.socket);
 	if (init < 0 || !send_request(init, fds, options.log ? 1 : 4))
-		return fail(UNREACHABLE, "cannot reach the container's init at %s: %s", options.socket, strerror(errno));
+		return fail(UNREACHABLE, "cannot reach the container's init at %s: %s%s", options.socket, strerror(errno),
+			    errno == EACCES ? "; its owner and root run commands in it" : "");
 	close(ends[1]);
 	return wait_for_end(&options, init, ends[0], signals);
 }
