@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { connectionName } from '../../mount/device/fusectl.ts';
 import type { Commit } from '../../src/container/change.ts';
 import { runFiles } from '../../src/instance.ts';
 import { Journal } from '../../src/journal/journal.ts';
@@ -99,6 +100,19 @@ async function stoppedTracer(tree: Mounted): Promise<ReturnType<typeof pinned>> 
   return found;
 }
 
+/** Looks in a row at a request that waits, after which it is the one that a stopped tracer keeps waiting. */
+const WAITING_LOOKS = 5;
+
+/** Whether the daemon owes an answer to anybody; the caller himself is answered before he is stopped. */
+function isAsked(tree: Mounted): boolean {
+  const mount = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => line.includes(` ${tree.dir} `));
+  const connection = connectionName(mount?.split(' ')[2] ?? '');
+  const waiting = readFileSync(`/sys/fs/fuse/connections/${connection}/waiting`, 'utf8');
+  return waiting !== '0\n' || lastOfJournal(tree).includes('"begun":true');
+}
+
 /** Prints the name of the host it is on, when that is web, or after a while. */
 const CALLER = `import os, time
 os.symlink('../web', '.proxy/self')
@@ -114,8 +128,8 @@ it.each<[string, (tree: Mounted, pid: number) => Promise<string>]>([
   await using it = await world();
   const tracer = await stoppedTracer(it.tree);
   const asked = ask(it.tree, it.outsider.pid);
-  const begun = () => lastOfJournal(it.tree).includes('"begun":true');
-  await eventually(() => it.isMember() || begun(), 'it has begun');
+  let looks = 0;
+  await eventually(() => (looks = isAsked(it.tree) ? looks + 1 : 0) === WAITING_LOOKS, 'the request waits');
   await it.tree.killDaemon();
   expect(await asked).toBe('web');
   signal(tracer, 'SIGCONT');
