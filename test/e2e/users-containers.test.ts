@@ -135,3 +135,20 @@ it('is the same container for the next daemon', async () => {
   expect(await initOf(tree, 'kept')).toBe(init);
   await alice.ok('rm -rf kept');
 });
+
+it('says to who is not its owner whose a container is', async () => {
+  await alice.ok('mkdir whose; echo running > whose/.state');
+  expect(await bob.sh('nsdir run whose -- true')).toMatchObject({
+    status: 125,
+    stderr: `nsdir run: whose belongs to ${alice.name}: only he and root run commands in it`,
+  });
+  await alice.ok('rm -rf whose');
+});
+
+it('tells a user who mounted a tree that he would unmount', async () => {
+  expect(await alice.sh(`nsdir umount ${tree.dir}`)).toMatchObject({
+    status: 1,
+    stderr: `nsdir umount: ${tree.dir} was mounted by root; sudo nsdir umount ${tree.dir}`,
+  });
+  expect((await alice.sh(`nsdir doctor ${tree.dir}`)).stdout).toContain(`daemon    of root, who mounted ${tree.dir}`);
+});
