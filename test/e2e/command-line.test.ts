@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { initOf } from '../support/containers.ts';
@@ -6,6 +7,8 @@ import { eventually, mounted, NSDIR, type Mounted } from '../support/mounted.ts'
 import { pinnedIn, signal } from '../support/pinned.ts';
 import { publicCopy } from '../support/public-copy.ts';
 import { AS_USER, emptyDirectory, nsdir } from '../support/nsdir.ts';
+
+const TERMINAL = new URL('../support/terminal.py', import.meta.url).pathname;
 
 let tree: Mounted;
 beforeAll(async () => {
@@ -182,6 +185,20 @@ test('nsdir tree and which do not wait for a daemon that stands still', async ()
   } finally {
     signal(daemon, 'SIGCONT');
   }
+});
+
+test.each([
+  ['xterm', 'q', '\u001b[?1049l'],
+  ['dumb', '\u0003', undefined],
+])('nsdir tree --watch on a terminal of type %s ends with %j', async (TERM, key, escape) => {
+  const { stdout } = await execa('python3', [TERMINAL, JSON.stringify([key]), process.execPath, NSDIR, 'tree', '-w'], {
+    env: { NSDIR_MOUNT: tree.dir, TERM },
+    timeout: 20_000,
+    reject: false,
+  });
+  expect(stdout).toMatch(/web +running[^]*status 0$/);
+  expect(stdout.includes('\u001b')).toBe(escape !== undefined);
+  if (escape !== undefined) expect(stdout).toContain(escape);
 });
 
 test('every command says of a dead mount that its daemon is gone', async () => {

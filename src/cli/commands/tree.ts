@@ -78,6 +78,7 @@ async function watch(directory: string, all: boolean): Promise<number> {
   using screen = isScreen(process.stdout) ? takeScreen(process.stdout) : undefined;
   using _keys = screen && keyPressed(process.stdin, 'q', end);
   while (!ending.signal.aborted) {
+    await answeringTreeAt(directory);
     const { reading } = await readWhole(directory, all);
     const lines = renderTree(reading, shares.next(reading, performance.now()));
     if (screen === undefined) process.stdout.write(`${lines.join('\n')}\n\n`);
