@@ -83,7 +83,10 @@ function choiceLines(adapter: Adapter, asked: string | undefined): string[] {
   const why = asked === undefined ? 'as root' : 'as --adapter says';
   if (adapter === 'device') return [`nsdir mount speaks with the kernel itself over /dev/fuse (device), ${why}`, ''];
   const because = asked === undefined ? 'since this is not root' : why;
-  return [`nsdir mount goes through fuse-native and a setuid fusermount, ${because}: see docs/semantics.md, 23`, ''];
+  return [
+    `nsdir mount goes through fuse-native and a setuid fusermount, ${because}: see "Without root" in docs/semantics.md`,
+    '',
+  ];
 }
 
 function checkLines(checks: readonly Finding[]): string[] {
