@@ -42,7 +42,7 @@ export async function bringUp(instance: Instance, adapter: Adapter, daemonOption
 }
 
 /**
- * Runs the supervisor as a child on our own terminal; resolves to the exit status when it ends. `settled` is called when
+ * Runs the supervisor as a child on our own terminal; resolves to the exit status when it ends, and the mount with it. `settled` is called when
  * the mount answers, or does not in time.
  */
 export async function superviseInForeground(
@@ -60,7 +60,15 @@ export async function superviseInForeground(
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   if (child.pid !== undefined) await untilServing(child, () => isServing(instance), START_TIMEOUT_MS);
   await settled();
-  return exitStatus(...(await ended));
+  const status = exitStatus(...(await ended));
+  await clearBehind(instance);
+  return status;
+}
+
+/** Nobody would start the daemon of a foreground mount anew: what is left would only answer ENOTCONN. */
+async function clearBehind(instance: Instance): Promise<void> {
+  // Another `nsdir mount` may have taken over.
+  if ((await daemonProcesses(instance)).daemon === undefined) await clearAway(instance.mountPoint);
 }
 
 /** Makes what the supervisor needs: the run directory, the mount point if it is not there. */

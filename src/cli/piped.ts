@@ -8,8 +8,8 @@ import { Failure } from './command.ts';
 export interface Piped {
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Its exit status and the first line that it complained with. Throws Failure if it could not be started. */
-  readonly ended: Promise<{ readonly status: number; readonly complaint: string }>;
+  /** Its exit status, and what it said on standard error, line by line. Throws Failure if it could not be started. */
+  readonly ended: Promise<{ readonly status: number; readonly said: readonly string[] }>;
 }
 
 /** Starts it; it is killed when `signal` aborts. */
@@ -17,11 +17,12 @@ export function piped([program, ...options]: readonly [string, ...string[]], sig
   const child = spawn(program, options, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
   const kill = () => child.kill('SIGKILL');
   signal.addEventListener('abort', kill);
-  const said: Buffer[] = [];
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  const chunks: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
   const ended = endOf(child, program).then((status) => {
     signal.removeEventListener('abort', kill);
-    return { status, complaint: Buffer.concat(said).toString().trim().split('\n')[0] ?? '' };
+    const lines = Buffer.concat(chunks).toString().split('\n');
+    return { status, said: lines.filter((line) => line !== '') };
   });
   // Whoever waits for it hears of it; until then it is nobody's.
   ended.catch(() => undefined);

@@ -11,7 +11,7 @@ import { contains, isLive, pathOf, subtree, type Container } from './container.t
 import { hasFound, killFound } from './kill-found.ts';
 import { initGone } from './life.ts';
 import type { Machine } from './machine.ts';
-import { requireMaySignal } from './signal.ts';
+import { requireMayKill } from './signal.ts';
 import { ended } from './ways.ts';
 
 /**
@@ -148,12 +148,6 @@ async function killAll(machine: Machine, container: Container, limitMs: number):
     killFound(machine, container, limitMs),
   ]);
   return own && found;
-}
-
-/** Who owns the directory of a discovered container need not own all that runs in it: kill(2)'s rule. */
-async function requireMayKill(machine: Machine, container: Container, uid: number, what: string): Promise<void> {
-  if (uid === 0 || !hasFound(container)) return;
-  for (const pid of await machine.found.processesBelow(container)) requireMaySignal(machine, pid, uid, what);
 }
 
 function drop(machine: Machine, container: Container, unique?: number): void {

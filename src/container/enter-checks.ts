@@ -3,6 +3,7 @@ import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { runFiles } from '../instance.ts';
 import { isNamespaceKind, NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { CAP_SETGID, CAP_SYS_ADMIN, capableIn } from '../proc/capability.ts';
 import { credentialsFrom, maySearch, type Credentials } from '../proc/credentials.ts';
 import type { ProcStat } from '../proc/parse.ts';
 import { isMapped, rootOf } from '../proc/id-map.ts';
@@ -246,20 +247,31 @@ export function initSeenBy(machine: Machine, { target, container }: Entry, found
  * Whether the target's user has no number in the container's user namespace. Root of the machine would stay that in all that
  * asks for owners, among processes that may trace him there: so he becomes the root of the container. EPERM if there is none.
  */
-export function isNobodyThere({ files }: Machine, { container }: Entry, found: Sight, what: string): boolean {
-  const { init } = container;
+export function isNobodyThere({ files, kernel }: Machine, entry: Entry, found: Sight, what: string): boolean {
+  const { init } = entry.container;
   const { uids } = found.status;
   if (!init || uids.every((uid) => isMapped(files, init.pid, 'uid', uid))) return false;
-  if (rootOf(files, init.pid, 'uid') !== undefined && rootOf(files, init.pid, 'gid') !== undefined) return true;
-  throw new FsError('EPERM', `Cannot ${what}: neither uid ${uids[0]} nor 0 is an id in its user namespace`);
+  if (rootOf(files, init.pid, 'uid') === undefined || rootOf(files, init.pid, 'gid') === undefined) {
+    throw new FsError('EPERM', `Cannot ${what}: neither uid ${uids[0]} nor 0 is an id in its user namespace`);
+  }
+  // Asked before it has done a part of it: groups that it left are not to be had again.
+  const { capEffective } = found.status;
+  const holder = { uids, capEffective, userNamespace: namespaceIn(found, 'user') ?? 0 };
+  const canLeave =
+    (capEffective & (1n << BigInt(CAP_SETGID))) !== 0n && capableIn({ kernel }, holder, init.pid, CAP_SYS_ADMIN);
+  if (canLeave) return true;
+  throw new FsError('EPERM', `Cannot ${what}: ${privilegesOf(entry.target)}`);
 }
+
+const privilegesOf = (target: Pid) =>
+  `process ${target} lacks the privileges for these namespaces (setns(2)): CAP_SYS_ADMIN over them`;
 
 /** What an error on the way means; those of a system call in the target, of setns(2) above all, say little themselves. */
 export function explain(error: unknown, { target }: Entry, what: string): FsError {
   if (!(error instanceof FsError)) throw error;
   if (error.message.startsWith('Cannot')) return error;
   const why: Partial<Record<string, string>> = {
-    EPERM: `process ${target} lacks the privileges for these namespaces (setns(2)): CAP_SYS_ADMIN over them`,
+    EPERM: privilegesOf(target),
     EINVAL: `the kernel does not let process ${target} join these namespaces (setns(2))`,
     ESRCH: `process ${target} ended meanwhile`,
   };

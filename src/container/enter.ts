@@ -192,8 +192,12 @@ class Entering {
     let back: () => void = () => undefined;
     let tracee: Tracee | undefined;
     try {
-      // Somebody else stops meanwhile; who waits for the answer cannot before he has it.
-      if (!isSelf) tracee = await this.#machine.tracer.seize(entry.target, false);
+      // Who waits for the answer cannot stop before he has it, but does nothing else. Anybody else stands still before he
+      // is moved: what he forks meanwhile would stay in the cgroup, whatever becomes of him.
+      if (!isSelf) {
+        tracee = await this.#machine.tracer.seize(entry.target, false);
+        await tracee.stopped();
+      }
       if (entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
       if (isSelf) {
         tracee = await this.#machine.tracer.seize(entry.target, true);
@@ -221,7 +225,7 @@ class Entering {
   async #bringIn(tracee: Tracee, initPid: number): Promise<void> {
     const { entry, asker, what } = this.#plan;
     const wanted = wantedOf(this.#machine, entry.container, entry.kinds);
-    await tracee.stopped();
+    if (this.#isAnswered) await tracee.stopped();
     const joined = entry.kinds === undefined;
     const found = check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined });
     checkContainer(this.#machine, entry.container, what);
@@ -276,8 +280,8 @@ function joining(init: number, kinds: readonly NamespaceKind[], becomesRoot: boo
   const apart: Call[] = kinds.includes('mnt') ? [{ number: calls.unshare, args: [CLONE_FS] }] : [];
   const opened = { resultOf: apart.length };
   const before: Call[] = [
-    { number: calls.prctl, args: [PR_SET_DUMPABLE, 0n] },
     { number: calls.setgroups, args: [0n, 0n] },
+    { number: calls.prctl, args: [PR_SET_DUMPABLE, 0n] },
   ];
   const after: Call[] = [calls.setresgid, calls.setresuid].map((number) => ({ number, args: [0n, 0n, 0n] }));
   return [

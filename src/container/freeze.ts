@@ -5,17 +5,27 @@ import { now } from '../time.ts';
 import { contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import { cgroupOfInit, ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
+import { requireMayKill } from './signal.ts';
 
-/** Stops every process of the subtree where it is. EBUSY if it does not run, holds the daemon or the caller. */
-export async function freeze(machine: Machine, container: Container, caller: Pid): Promise<void> {
+export interface Asker {
+  readonly pid: Pid;
+  readonly uid: number;
+}
+
+/**
+ * Stops every process of the subtree where it is. EBUSY if it does not run, holds the daemon or the caller; EPERM
+ * as from kill(2), if what was discovered there has processes that the caller may not signal.
+ */
+export async function freeze(machine: Machine, container: Container, { pid, uid }: Asker): Promise<void> {
   const what = `freeze "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
     if (container.phase === 'frozen') return;
     if (!isLive(container)) throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase}; start it first`);
-    const inside = [caller, process.pid as Pid].map((pid) => machine.containerOf(pid));
+    const inside = [pid, process.pid as Pid].map((each) => machine.containerOf(each));
     if (container.serial === ROOT_SERIAL || inside.some((own) => own && contains(container, own))) {
       throw new FsError('EBUSY', `Cannot ${what}: who asks or the daemon lives in it; ask from outside`);
     }
+    await requireMayKill(machine, container, uid, what);
     const directory = await freezable(machine, container, what);
     await cgroup.freeze(machine.files, directory);
     try {
@@ -29,7 +39,7 @@ export async function freeze(machine: Machine, container: Container, caller: Pid
 }
 
 /** Lets it go on. Nothing to do if it runs; EBUSY if a container above is the one that is frozen, or if it ended meanwhile. */
-export async function thaw(machine: Machine, container: Container): Promise<void> {
+export async function thaw(machine: Machine, container: Container, { uid }: Pick<Asker, 'uid'>): Promise<void> {
   const what = `thaw "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
     if (container.phase === 'running') {
@@ -40,6 +50,7 @@ export async function thaw(machine: Machine, container: Container): Promise<void
     if (container.phase !== 'frozen') {
       throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase} by now; write running again to start it`);
     }
+    await requireMayKill(machine, container, uid, what);
     const directory = await freezable(machine, container, what);
     await cgroup.thaw(machine.files, directory);
     try {

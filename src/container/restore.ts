@@ -197,7 +197,7 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
     const lacks = bundle ? `there is no ${bundle.root}` : `it runs another version's init, ${manifest.program}`;
     throw new FsError('EIO', `${lacks}; ${bundle ? 'put its bundle back' : 'use that nsdir'}`, { cause });
   });
-  const outer = nearestRunning(container);
+  const parent = nearestRunning(container)?.init;
   const directory = machine.cgroupOf(container);
   const leaf = ownLeaf(directory);
   const begun = now();
@@ -208,8 +208,8 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
         serial: container.serial,
         cgroupDir: leaf,
         hostname: container.name,
-        parentInit: outer?.init?.pid ?? 0,
-        parentStartTime: outer?.init?.startTime,
+        parentInit: parent?.pid ?? 0,
+        parentStartTime: parent?.startTime,
         mountPoint: instance.mountPoint,
         path: chainOf(container)
           .map(({ name }) => name)

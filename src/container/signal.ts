@@ -56,6 +56,12 @@ export async function signalAll(
   events.emit(container, 'signalled', signal);
 }
 
+/** Who owns the directory of a discovered container need not own all that runs in it: kill(2)'s rule. */
+export async function requireMayKill(machine: Machine, container: Container, uid: number, what: string): Promise<void> {
+  if (uid === 0 || !hasFound(container)) return;
+  for (const pid of await machine.found.processesBelow(container)) requireMaySignal(machine, pid, uid, what);
+}
+
 async function targetsOf(machine: Machine, container: Container, signal: number): Promise<Pid[]> {
   const inCgroups = await processes(machine.files, machine.cgroupOf(container));
   const pids = hasFound(container)

@@ -47,9 +47,10 @@ export async function start(
     if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
     refuseStart(machine, container, request, what);
     const outer = nearestRunning(container);
+    const parent = outer?.init;
     const isRoots = OWN_UID !== 0 || (container.uid === 0 && !(outer && isOfUser(outer)));
     const owner = isRoots ? undefined : await ownerFor(machine, container, outer, request.caller, what);
-    const order = { outer, kinds, owner, signal: request.signal };
+    const order = { outer, parent, kinds, owner, signal: request.signal };
     // Asked once: the link to a bundle may be made while a start waits.
     const way = wayOf(container);
     way.refuse?.(machine, container, order, what);

@@ -38,7 +38,7 @@ export const byInit: Way = {
   },
   async begin(machine, container, order) {
     const { instance, launcher, cgroupOf, hierarchy } = machine;
-    const { outer, owner, signal } = order;
+    const { outer, parent, owner, signal } = order;
     const kinds = kindsFor(container, order.kinds ?? wantedKinds(container), owner);
     if (owner) giveOutput(stateFiles(instance, container.serial).output, owner);
     const init = await began(
@@ -49,8 +49,8 @@ export const byInit: Way = {
           cgroupDir: hierarchy.layout === 'none' ? '' : ownLeaf(cgroupOf(container)),
           flags: cloneFlags(kinds),
           hostname: container.name,
-          parentInit: outer?.init?.pid ?? 0,
-          parentStartTime: outer?.init?.startTime,
+          parentInit: parent?.pid ?? 0,
+          parentStartTime: parent?.startTime,
           mountPoint: instance.mountPoint,
           path: relativePath(container, outer),
           // What was discovered around it has no view of the tree of its own that it could nest in.

@@ -9,6 +9,8 @@ import type { Owner } from './owner.ts';
 export interface Order {
   /** The nearest running container around it. */
   readonly outer: Container | undefined;
+  /** Its init when it was decided whose the processes are to be: another one, or none, is not what that was decided for. */
+  readonly parent: PinnedProcess | undefined;
   /** Kinds of namespaces that were asked for; `undefined`: none in particular. */
   readonly kinds: readonly NamespaceKind[] | undefined;
   /** Whose its processes are to be, if not the daemon's user's. */

@@ -198,14 +198,15 @@ static void handle_run(char *at, char *end, int *fds, int count)
 
 static void handle_signal(char *at, char *end)
 {
-	char *pid_text = next_string(&at, end), *number_text = next_string(&at, end);
+	char *pid_text = next_string(&at, end), *number_text = next_string(&at, end), *whom = next_string(&at, end);
+	bool to_group = whom && !strcmp(whom, "group");
 	uint64_t pid, number;
 
 	if (!number_text || !parse_number(pid_text, INT32_MAX, &pid) || !parse_number(number_text, NSIG - 1, &number))
 		return;
 	for (int index = 0; index < command_count; index++)
 		if ((uint64_t)commands[index].pid == pid)
-			kill((pid_t)pid, (int)number);
+			kill(to_group ? -(pid_t)pid : (pid_t)pid, (int)number);
 }
 
 static int take_descriptors(struct msghdr *message, int *fds)

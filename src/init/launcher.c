@@ -265,6 +265,7 @@ int launcher_main(const char *socket_path, const char *pid_path)
 	paths[0] = strdup(socket_path);
 	paths[1] = strdup(pid_path);
 	watch_mounts();
+	remember_user_namespace();
 	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	listener = link_listen(socket_path);
 	if (signals < 0 || listener < 0)

@@ -109,6 +109,7 @@ const char *prepare_owner(const struct spec *spec, int *commands, int *program);
 const char *become_owner(const struct spec *spec);
 int map_owner(const struct owner *owner, int proc, int number);
 const char *settle_owner(void);
+void remember_user_namespace(void);
 
 /* own-directory.c */
 int open_own_directory(const struct spec *spec);

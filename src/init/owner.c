@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -83,9 +84,31 @@ int map_owner(const struct owner *owner, int proc, int number)
 	return write_once(proc, number, "uid_map", owner->uid_map) || write_once(proc, number, "gid_map", owner->gid_map) ? -1 : 0;
 }
 
+static ino_t root_namespace;
+
+static ino_t user_namespace(void)
+{
+	struct stat found;
+
+	return stat("/proc/self/ns/user", &found) ? 0 : found.st_ino;
+}
+
+/* In the launcher, before it starts anything: whose user namespace no process of an owner may be left in. */
+void remember_user_namespace(void)
+{
+	root_namespace = user_namespace();
+}
+
 /* In the init, whose user namespace has its maps: from here on it is the root of that, and the user elsewhere. */
 const char *settle_owner(void)
 {
+	ino_t own = user_namespace();
+
+	/* However it came to be here. */
+	if (!own || own == root_namespace) {
+		errno = EPERM;
+		return "leave root's user namespace";
+	}
 	if (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0))
 		return "become root of its user namespace";
 	prctl(PR_SET_DUMPABLE, 0);

@@ -179,15 +179,34 @@ static int read_status(int status, const struct options *options, int *pid)
 	return -1;
 }
 
+static void send_signal(int init, int pid, uint32_t number, bool to_group)
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "signal%c%d%c%u%c%s", 0, pid, 0, number, 0, to_group ? "group" : "");
+
+	send(init, text, (size_t)length + 1, MSG_NOSIGNAL);
+}
+
+/* What a terminal sends is for the whole group of the command, as it would be without us; ^Z stops us with it. */
 static void forward_signals(int signals, int init, int pid)
 {
+	static bool stopped;
 	struct signalfd_siginfo info;
 
 	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
-		char text[48];
-		int length = snprintf(text, sizeof(text), "signal%c%d%c%u", 0, pid, 0, info.ssi_signo);
+		bool from_terminal = info.ssi_code == SI_KERNEL;
 
-		send(init, text, (size_t)length + 1, MSG_NOSIGNAL);
+		if (from_terminal && info.ssi_signo == SIGTSTP) {
+			/* Its group is an orphaned one, which SIGTSTP does not stop (setpgid(2)). */
+			send_signal(init, pid, SIGSTOP, true);
+			stopped = true;
+			raise(SIGSTOP);
+		} else if (stopped && info.ssi_signo == SIGCONT) {
+			send_signal(init, pid, SIGCONT, true);
+			stopped = false;
+		} else {
+			send_signal(init, pid, info.ssi_signo, from_terminal);
+		}
 	}
 }
 
@@ -245,7 +264,8 @@ int run_main(int argc, char **argv)
 	fds[0] = ends[1];
 	init = connect_to_init(options.socket);
 	if (init < 0 || !send_request(init, fds, options.log ? 1 : 4))
-		return fail(UNREACHABLE, "cannot reach the container's init at %s: %s", options.socket, strerror(errno));
+		return fail(UNREACHABLE, "cannot reach the container's init at %s: %s%s", options.socket, strerror(errno),
+			    errno == EACCES ? "; its owner and root run commands in it" : "");
 	close(ends[1]);
 	status = wait_for_end(&options, init, ends[0], signals);
 	if (status || !missing)

@@ -163,8 +163,11 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 	return pid;
 }
 
-/* Which kinds `pid` has others of than this process. */
-static int differing_kinds(pid_t pid)
+/*
+ * Which kinds `pid`, which `pidfd` holds, has others of than this process. -1 and ESRCH when it has ended, whose namespaces
+ * are unknown and not this process's own.
+ */
+static int differing_kinds(pid_t pid, int pidfd)
 {
 	int flags = 0;
 
@@ -174,10 +177,19 @@ static int differing_kinds(pid_t pid)
 
 		snprintf(own, sizeof(own), "/proc/self/ns/%s", KINDS[row].link);
 		snprintf(other, sizeof(other), "/proc/%d/ns/%s", pid, KINDS[row].link);
-		if (stat(own, &here) == 0 && stat(other, &there) == 0 && here.st_ino != there.st_ino)
+		if (stat(own, &here))
+			continue; /* a kind that this kernel has not */
+		if (stat(other, &there)) {
+			if (KINDS[row].flag == CLONE_NEWPID && errno == ENOENT)
+				continue; /* nobody is in it yet (pid_namespaces(7)) */
+			errno = ESRCH;
+			return -1;
+		}
+		if (here.st_ino != there.st_ino)
 			flags |= KINDS[row].flag;
 	}
-	return flags;
+	/* The number was its own all the time if it still is. */
+	return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) ? -1 : flags;
 }
 
 /* Clones this process, without new namespaces; `relation` is CLONE_PARENT or 0. */
@@ -195,9 +207,16 @@ static pid_t clone_helper(uint64_t relation)
  */
 static const char *start_from_inside(const struct spec *spec, struct opened *opened)
 {
-	int flags = spec->parent ? differing_kinds(spec->parent) : 0;
-	const char *failed = spec->owner ? become_owner(spec) : NULL;
+	int flags = spec->parent ? differing_kinds(spec->parent, opened->parent) : 0;
+	const char *failed;
 
+	if (flags < 0)
+		return "look at the parent's namespaces";
+	if (spec->owner && !((flags | spec->flags) & CLONE_NEWUSER)) {
+		errno = EPERM;
+		return "leave root's user namespace";
+	}
+	failed = spec->owner ? become_owner(spec) : NULL;
 	if (failed)
 		return failed;
 	if (flags && setns(opened->parent, flags))

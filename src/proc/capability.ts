@@ -2,6 +2,10 @@ import { FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 
+/** capabilities(7) */
+export const CAP_SETGID = 6;
+export const CAP_SYS_ADMIN = 21;
+
 /** What of a process's credentials its capabilities follow from. */
 export interface Holder {
   readonly uids: readonly number[];

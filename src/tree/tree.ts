@@ -9,6 +9,7 @@ import { hide } from '../container/hiding.ts';
 import { rename } from '../container/rename.ts';
 import { FsError, type Errno } from '../errno.ts';
 import { now } from '../time.ts';
+import { isArchiver } from './archivers.ts';
 import { ControlFiles, silentAttr, type ControlNode } from './control-files.ts';
 import { bundle, isRemovable } from './control/bundle.ts';
 import { isAsking, ns } from './control/ns.ts';
@@ -22,6 +23,7 @@ import {
   type Attr,
   type AttrChanges,
   type Created,
+  type DirEntry,
   type Entry,
   type Filesystem,
   type Opened,
@@ -34,7 +36,7 @@ import { beginWishes, endWishes, wish } from './ns-wishes.ts';
 import { ProxyDirectory } from './proxy-directory.ts';
 import { isProxyId } from './proxy-id.ts';
 import { isWaitingId, isWaitingName, WaitingBundles } from './waiting-bundles.ts';
-import { checkLength, controlAttr, directoryAttr, View } from './view.ts';
+import { checkLength, controlAttr, directoryAttr, isBeingRemoved, View } from './view.ts';
 
 /** RENAME_EXCHANGE (rename(2)). */
 const EXCHANGE = 2;
@@ -244,8 +246,12 @@ export class Tree implements Filesystem {
     this.#files.release(handle);
   }
 
-  readdir(request: Request, id: NodeId, cookie: number) {
+  async readdir(request: Request, id: NodeId, cookie: number): Promise<Iterable<DirEntry>> {
     const { container, within } = this.#view.directory(id);
+    if (!within && isBeingRemoved(container)) {
+      this.#listener.directoryChanged(id);
+      return this.#view.readdir(id, cookie, await isArchiver(request.caller.pid));
+    }
     if (within !== proxy) return this.#view.readdir(id, cookie);
     // Processes end without a word, and other readers have other pids: the kernel must not keep what lists any.
     if (!this.#proxy.isQuiet(container)) this.#listener.directoryChanged(id);

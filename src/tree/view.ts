@@ -1,6 +1,6 @@
 import { hasOnlyLateChildren, hiddenNow } from '../container/hiding.ts';
 import type { Registry } from '../container/registry.ts';
-import type { Container } from '../container/container.ts';
+import { isLive, type Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
 import { NAME_MAX_BYTES, ROOT_SERIAL } from '../ids.ts';
 import { checkpoint, isKept } from './control/checkpoint.ts';
@@ -62,10 +62,17 @@ export class View {
     return { container, within: control };
   }
 
-  /** Whether a control entry resolves: it has something to say and was not unlinked. */
+  /**
+   * Whether a control entry resolves: it has something to say and was not unlinked. A `.checkpoint` is not unlinked, and what
+   * is saved by it must not depend on what was done to other entries.
+   */
   resolves(container: Container, control: ControlEntry): boolean {
     if (!control.present(container)) return false;
-    return container.hidden === 0 || (hiddenNow(container, Date.now()) & (1 << control.entry)) === 0;
+    return (
+      control === checkpoint ||
+      container.hidden === 0 ||
+      (hiddenNow(container, Date.now()) & (1 << control.entry)) === 0
+    );
   }
 
   /** The control entry of this name if it resolves there. */
@@ -95,13 +102,14 @@ export class View {
     return { ...directoryAttr(root), id, mode: S_IFDIR | 0o755, nlink: 0, size: 0, cacheable: false };
   }
 
-  *readdir(id: NodeId, cookie: number): Generator<DirEntry> {
+  /** `asArchiver`: for who saves what is listed. */
+  *readdir(id: NodeId, cookie: number, asArchiver = false): Generator<DirEntry> {
     const { container, within } = this.directory(id);
     // Who unlinks a container's entries is about to remove it: the links of `.ns` need not be unlinked one by one.
     if (within && container.hidden !== 0 && hiddenNow(container, Date.now()) !== 0) return;
     // First, so that who archives a tree looks at it before it goes down into the children: they are saved together.
-    // Who unlinks entries is about to remove all, and may look whether anything is left.
-    const isShown = isKept(container) || hiddenNow(container, Date.now()) === 0;
+    // Others who unlinked entries are about to remove all, and may look whether anything is left.
+    const isShown = asArchiver || isKept(container) || hiddenNow(container, Date.now()) === 0;
     if (!within && cookie < CHECKPOINT_COOKIE && isShown && this.resolves(container, checkpoint)) {
       yield { name: checkpoint.name, cookie: CHECKPOINT_COOKIE, entry: controlListing(container, checkpoint) };
     }
@@ -160,6 +168,11 @@ export class View {
     this.#sorted.set(container, { children, version: container.version });
     return children;
   }
+}
+
+/** Whether entries of what runs were unlinked: an archiver is listed its `.checkpoint` all the same, others are not. */
+export function isBeingRemoved(container: Container): boolean {
+  return container.hidden !== 0 && isLive(container) && hiddenNow(container, Date.now()) !== 0;
 }
 
 /** Throws ENAMETOOLONG. */

@@ -39,6 +39,26 @@ it.each(['web.tar.zst', 'web.tgz', 'web.tbz', 'web.tar.xz', 'web.tar'])(
   },
 );
 
+it('saves what runs, by whatever tool, also right after entries of it were removed', async () => {
+  const counter = await counting(tree, 'web', disk.at('count'));
+  await tree.ok('rm web/.stat web/.events');
+  // Also where the kernel knows the listing without it.
+  await tree.ok('ls -A web; ls -A web');
+  await tree.ok(`tar cf ${disk.at('tar.tar')} web`);
+  expect(await tree.nsdir('checkpoint', 'web', disk.at('nsdir.tar'))).toMatchObject({ status: 0 });
+  await tree.ok(`mv web ${disk.at('moved')}`);
+  for (const saved of [
+    `cat ${disk.at('tar.tar')}`,
+    `cat ${disk.at('nsdir.tar')}`,
+    `tar cf - -C ${disk.at('moved')} .`,
+  ]) {
+    expect(await tree.ok(`${saved} | tar tf -`)).toContain('.checkpoint/manifest.json');
+  }
+  const before = counter.last();
+  await tree.ok(`mv ${disk.at('moved')} web`);
+  await counter.beyond(before);
+});
+
 it('leaves neither a file nor a container where it cannot', async () => {
   await tree.nsdir('run', '-d', '--ns', 'uts,pid', 'web', '--', 'sleep', '1000');
   const saved = await tree.nsdir('checkpoint', 'web', disk.at('web.tar'));

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -133,12 +133,99 @@ it('goes with a login that is killed, and with one that ends while no daemon loo
   }
 });
 
+/** The script as pam_exec runs it, by a shell that then goes on with `script`. */
+function opened(tree: Mounted, variables: string, script = 'hostname', kinds = ''): Promise<Outcome> {
+  const given = `PAM_TYPE=open_session PAM_SERVICE=su PAM_USER=${USER} ${variables}`;
+  return tree.sh(`env ${given} ${SCRIPT} ${tree.dir} ${kinds} || exit; ${script}`);
+}
+
+it('calls it after the terminal, or by a number where there is none, or that name is taken', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir -p ${USER}/su-pts9`);
+  const given = [
+    ['PAM_TTY=/dev/pts/7', /^su-pts7$/],
+    ['PAM_TTY=pts/8 PAM_SERVICE=sshd', /^sshd-pts8$/],
+    ['PAM_TTY=/dev/tty1 PAM_SERVICE=login', /^login-tty1$/],
+    ['PAM_TTY=tty2', /^su-tty2$/],
+    ['PAM_TTY=ssh PAM_SERVICE=sshd', /^sshd-\d+$/],
+    ['PAM_TTY=pts/9', /^su-\d+$/],
+  ] as const;
+  for (const [variables, name] of given) {
+    expect(await opened(tree, variables)).toEqual({
+      ...{ status: 0, stdout: expect.stringMatching(name) as string },
+      stderr: expect.stringMatching(/^$|File exists/) as string,
+    });
+  }
+  await eventually(async () => (await tree.ok(`ls ${USER}`)) === 'su-pts9', 'no container of a login is left');
+});
+
+it('makes nothing at the end of a session, for another kind of line, or for a user whose name is none', async () => {
+  await using tree = await mounted();
+  expect((await opened(tree, 'PAM_TYPE=close_session', ':')).status).toBe(0);
+  const refused = [
+    ['PAM_TYPE=auth', /is for session lines/],
+    ["PAM_USER=''", /no container for a user/],
+    ['PAM_USER=..', /no container for a user/],
+    ['PAM_USER=.proxy', /no container for a user/],
+    ['PAM_USER=a/b', /no container for a user/],
+  ] as const;
+  for (const [variables, why] of refused) {
+    expect(await opened(tree, variables)).toMatchObject({
+      ...{ status: 1, stdout: '' },
+      stderr: expect.stringMatching(why) as string,
+    });
+  }
+  expect(await tree.ok(`ls; ls ..`)).toBe(path.basename(tree.dir));
+});
+
+it('lands below a container that is the user’s own', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir ${USER}; chown ${USER} ${USER}`);
+  expect(await opened(tree, 'PAM_TTY=pts/7')).toMatchObject({ status: 0, stdout: 'su-pts7' });
+});
+
+it('lets nobody land in a user namespace, where he could not become who he is', async () => {
+  await using tree = await mounted();
+  expect(await opened(tree, 'PAM_TTY=pts/7', 'hostname', '+user')).toMatchObject({
+    ...{ status: 1, stdout: '' },
+    stderr: expect.stringContaining(`${USER} is in a user namespace`) as string,
+  });
+  expect(await tree.ok(`ls ${USER}`)).toBe('');
+});
+
+it('is not waited for where the tree does not answer, and does nothing more when it does', async () => {
+  await using tree = await mounted();
+  await tree.ok(`mkdir ${USER}`);
+  const out = path.join(dir, 'unanswered');
+  const session = `env PAM_TYPE=open_session PAM_SERVICE=su PAM_USER=${USER} PAM_TTY=pts/7 ${SCRIPT} ${tree.dir}`;
+  const leader = tree.background(
+    'sh',
+    '-c',
+    `cd /; until [ -e ${out} ]; do sleep 0.05; done; ${session} 2>> ${out}; echo $? >> ${out}; sleep 1000; :`,
+  );
+  await eventually(() => readlinkSync(`/proc/${leader.pid}/cwd`) === '/', 'it is ready, and not in the tree');
+  signal(tree.daemon(), 'SIGSTOP');
+  try {
+    writeFileSync(out, '');
+    await eventually(() => /^\d+$/m.test(readFileSync(out, 'utf8')), 'it gives up', 19_000);
+  } finally {
+    signal(tree.daemon(), 'SIGCONT');
+  }
+  expect(readFileSync(out, 'utf8')).toBe(`pam-session: ${tree.dir} does not answer\n1\n`);
+  await eventually(
+    () => tree.ok(`cut -f 2- .events`).then((text) => text.includes(`removed\t${USER}/su-pts7`)),
+    'it is done',
+  );
+  expect(await tree.ok(`ls ${USER} .proxy`)).toBe('.proxy:\n\n' + `${USER}:`);
+  expect(readlinkSync(`/proc/${leader.pid}/ns/uts`)).toBe(readlinkSync('/proc/self/ns/uts'));
+});
+
 it('keeps nobody out where there is no tree, and says why', async () => {
   await using tree = await mounted();
   const name = path.basename(tree.dir);
   await tree.nsdir('umount', '--kill', tree.dir);
   expect(await loggedIn(tree, 'hostname; exit 3', { control: 'optional' })).toMatchObject({ status: 3 });
-  expect(reasons()).toContain(`no tree is mounted at ${tree.dir}`);
+  expect(reasons().match(/^.*no tree is mounted.*$/m)?.[0]).toBe(`pam-session: no tree is mounted at ${tree.dir}`);
   expect((await loggedIn(tree, 'hostname', { control: 'required' })).status).toBe(1);
   expect(await execa('ls', ['-A', path.dirname(tree.dir)])).toMatchObject({ stdout: name });
   await tree.nsdir('mount', tree.dir);

@@ -65,6 +65,30 @@ it('is the machine in all else: its files, and what its root may do is not what 
   expect(shown.split('\n').slice(-2)).toEqual(['mine', user.name]);
 });
 
+it('has a root directory with what is in that of the machine, a fresh /run, and nothing of how it was made', async () => {
+  const list = 'find / -mindepth 1 -maxdepth 1 -printf "%y %f %l\\n" | sort';
+  const ours = (text: string) => text.split('\n').filter((line) => !/ (namespaces|run|\.nsdir) $/.test(line));
+  const [inside, outside] = [await user.ok(`nsdir shell -- sh -c '${list}'`), await user.ok(list)];
+  expect(ours(inside)).toEqual(ours(outside));
+  expect(inside).toMatch(/^d \.nsdir $[^]*^d namespaces $[^]*^d run $/m);
+  expect(await user.ok(`nsdir shell -- sh -c 'ls -A /run | grep -vx mount; env | grep -c ^NSDIR_; :'`)).toBe(
+    'nsdir\n0',
+  );
+});
+
+it('is 125 with the reason where there can be none', async () => {
+  const without = (script: string) =>
+    `unshare --user --map-root-user --mount sh -ec '${script}; exec nsdir shell -- id'`;
+  const unmade = await user.sh(without('echo 0 > /proc/sys/user/max_user_namespaces'));
+  expect(unmade).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: expect.stringMatching(/^nsdir: cannot make a user namespace: /) as string,
+  });
+  const unmounted = await user.sh(without('mount --bind /dev/null /dev/fuse'));
+  expect(unmounted).toEqual({ status: 125, stdout: '', stderr: expect.stringMatching(/^nsdir shell: /) as string });
+});
+
 it('exits as the command does', async () => {
   const statuses = [];
   for (const script of ['exit 7', 'kill -TERM $$', 'kill -9 $$', '/nonesuch'])
@@ -92,6 +116,17 @@ it('gives a shell with job control on the terminal it is called from', async () 
   const shown = await user.ok(`SHELL=/bin/bash python3 terminal.py '${JSON.stringify(lines)}' nsdir shell 2>&1`);
   expect(shown).toMatch(/\/dev\/pts\/\d+\s+0\s[^]*Stopped +sleep 1000[^]*status 9$/);
   expect(shown).not.toContain('no job control');
+});
+
+it('passes on once what a terminal sends to all', async () => {
+  const counter =
+    'import signal, time; got = []; signal.signal(signal.SIGINT, lambda *_: got.append(1)); ' +
+    'print("up", flush=True); time.sleep(2); print("got", len(got))';
+  copyFileSync(TERMINAL, path.join(user.home, 'terminal.py'));
+  const shown = await user.ok(
+    `python3 terminal.py '${JSON.stringify(['\u0003|got'])}' nsdir shell -- python3 -c '${counter}' 2>&1`,
+  );
+  expect(shown).toMatch(/up[^]*got 1\s[^]*status 0$/);
 });
 
 it('has the ids that the user was given, and goes without those he was not', async () => {

@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { isAlive } from '../support/mounted.ts';
 import { ordinaryUser } from '../support/ordinary-user.ts';
@@ -106,4 +107,22 @@ it('lets nobody else look in', async () => {
   await using user = await ordinaryUser();
   await user.ok(`chmod 755 . && ${MOUNT}`);
   expect(() => readdirSync(user.tree)).toThrow(/EACCES/);
+});
+
+it('gives him no other id than his own where newuidmap maps none any more', async () => {
+  await using user = await ordinaryUser();
+  await user.ok(MOUNT);
+  await execa('sed', ['-i', `/^${user.name}:/d`, '/etc/subuid', '/etc/subgid']);
+  expect(await user.ok('nsdir run web -- cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups')).toMatch(
+    /^ +0 +(\d+) +1\n +0 +\d+ +1\ndeny$/,
+  );
+});
+
+it('keeps him to the modes of his directories', async () => {
+  await using user = await ordinaryUser();
+  await user.ok(`${MOUNT}; mkdir -p ns/closed/in; chmod 0 ns/closed`);
+  for (const attempt of ['ls ns/closed', 'mkdir ns/closed/more', 'ls ns/closed/in', 'rmdir ns/closed/in']) {
+    expect((await user.sh(attempt)).stderr, attempt).toContain('Permission denied');
+  }
+  await user.ok('chmod 700 ns/closed; rm -rf ns/closed');
 });

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { connect } from 'node:net';
 
@@ -5,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startWords } from '../../src/container/launcher-start.ts';
 import { encodeFrame } from '../../src/container/launcher-frames.ts';
+import { cloneFlags } from '../../src/namespaces.ts';
 import { Launched, until } from '../support/launched.ts';
 import { pinned, signal } from '../support/pinned.ts';
 
@@ -15,6 +18,41 @@ beforeAll(async () => {
 afterAll(() => machine[Symbol.asyncDispose]());
 
 const exitOf = (pid: number) => machine.exits.filter((exit) => exit.pid === pid);
+
+/** One that has ended and is not waited for, and its parent, in the namespaces of this test. */
+function deadAndAlive() {
+  const parent = spawn('perl', ['-e', '$| = 1; my $child = fork; exit unless $child; print "$child\\n"; sleep 1000']);
+  const pids = once(parent.stdout, 'data').then(([text]) => ({
+    dead: Number(String(text)),
+    alive: parent.pid!,
+  }));
+  return { pids, [Symbol.dispose]: () => parent.kill('SIGKILL') };
+}
+
+describe('start for an owner in namespaces that are there', () => {
+  const owner = { uid: 1000, gid: 1000, uidMap: '', gidMap: '', processes: 100 };
+
+  it.each([
+    ['dead', 'ESRCH', 'look at the parent’s namespaces'],
+    ['alive', 'EPERM', 'leave root’s user namespace'],
+  ] as const)(
+    'is refused where nothing would take root’s rights from him: a parent that is %s',
+    async (who, errno, step) => {
+      using parents = deadAndAlive();
+      const parentInit = (await parents.pids)[who];
+      await until('the child has ended', async () => {
+        const { dead } = await parents.pids;
+        return fs.readFileSync(`/proc/${dead}/stat`, 'utf8').includes(') Z ');
+      });
+      const spec = machine.spec({ parentInit, owner, flags: cloneFlags(['uts', 'cgroup']) });
+      await expect(machine.launcher.start(spec)).rejects.toMatchObject({
+        errno,
+        message: expect.stringContaining(step.replaceAll('’', "'")) as string,
+      });
+      expect(fs.readFileSync(`${spec.cgroupDir}/cgroup.procs`, 'utf8')).toBe('');
+    },
+  );
+});
 
 describe('start', () => {
   it('answers with the pid and start time of a process in the given cgroup', async () => {

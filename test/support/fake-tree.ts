@@ -63,7 +63,7 @@ export class FakeTree extends FakeMachine {
   async write(path: string, text: string, request = this.request()): Promise<void> {
     const id = this.id(path);
     const { parent, name } = this.place(path);
-    const isThere = this.ls(path.slice(0, -name.length)).includes(name);
+    const isThere = (await this.ls(path.slice(0, -name.length))).includes(name);
     const { handle } = isThere
       ? await this.tree.open(request, id, constants.O_WRONLY)
       : await this.tree.create(request, parent, name, 0o644, constants.O_WRONLY);
@@ -86,8 +86,8 @@ export class FakeTree extends FakeMachine {
   }
 
   /** `ls -A PATH`. */
-  ls(path: string): string[] {
-    return [...this.tree.readdir(this.request(), this.id(path), 0)].map(({ name }) => name);
+  async ls(path: string): Promise<string[]> {
+    return [...(await this.tree.readdir(this.request(), this.id(path), 0))].map(({ name }) => name);
   }
 }
 

@@ -58,6 +58,14 @@ def quietly(action):
         pass
 
 
+def waiting(d):
+    return ".proxy/of-" + d.replace("/", "-")
+
+
+def entered_in(d):
+    return int(open(d + "/.procs").read().split()[-1])
+
+
 def stopped_with_bundle(d):
     write(d + "/.state", "stopped")
     os.symlink("/nonesuch", d + "/.bundle")

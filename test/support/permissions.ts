@@ -94,12 +94,32 @@ export const OPERATION_PERMISSIONS: Readonly<Record<string, readonly Attempt[] |
     { does: 'os.link(d + "/.nsproxy", ".proxy/%d" % own_sleeper())', runs: true, owner: 'ok', other: 'EPERM' },
     { does: 'os.link(d + "/.ns/uts", ".proxy/%d" % own_sleeper())', runs: true, owner: 'EPERM', other: 'EPERM' },
   ],
-  UNLINK: ofName('os.unlink(d + "/.error")').map((attempt) => ({
-    ...attempt,
-    before: 'quietly(lambda: write(d + "/.state", "x"))',
-  })),
+  UNLINK: [
+    ...ofName('os.unlink(d + "/.error")').map((attempt) => ({
+      ...attempt,
+      before: 'quietly(lambda: write(d + "/.state", "x"))',
+    })),
+    { does: 'os.unlink(waiting(d))', before: 'os.symlink(d, waiting(d))', owner: 'ok', other: 'EPERM' },
+    {
+      does: 'os.unlink(".proxy/%d" % entered_in(d))',
+      before: 'os.symlink(d, ".proxy/%d" % own_sleeper())',
+      ...{ runs: true, owner: 'ok', other: 'EPERM' },
+    },
+  ],
   RMDIR: ofName('os.rmdir(d + "/in")'),
-  RENAME: ofName('os.rename(d + "/in", d + "/out")'),
+  RENAME: [
+    ...ofName('os.rename(d + "/in", d + "/out")'),
+    {
+      does: 'os.rename(waiting(d), waiting(d) + "-renamed")',
+      before: 'os.symlink(d, waiting(d))',
+      ...{ owner: 'ok', other: 'EPERM' },
+    },
+    {
+      does: 'os.symlink(own, waiting(d) + "-mine"); os.rename(waiting(d) + "-mine", waiting(d))',
+      before: 'os.symlink(d, waiting(d))',
+      ...{ owner: 'ok', other: 'EPERM' },
+    },
+  ],
   RENAME2: [
     ...ofName('rename2(d + "/in", d + "/out", 1)'),
     ...ofName('rename2(d + "/in", d + "/in", 0)').map(sameName),

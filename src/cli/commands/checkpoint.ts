@@ -3,8 +3,10 @@ import { readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { MANIFEST } from '../../checkpoint/manifest.ts';
 import { systemErrno } from '../../errno.ts';
 import { CHECK } from '../../tree/checkpoint-tree.ts';
+import { checkpoint as checkpointEntry } from '../../tree/control/checkpoint.ts';
 import { defineCommand, Failure, UsageError } from '../command.ts';
 import { containerDirectory, refusalAt } from '../container-client.ts';
 import { interruptible } from '../interruptible.ts';
@@ -60,13 +62,17 @@ async function save(directory: string, file: string, signal: AbortSignal): Promi
   const part = `${file}.part`;
   const packer = file === STDIO ? undefined : packerFor(file);
   using progress = progressOf(path.basename(directory), await expectedBytes(directory));
-  const tar = piped(['tar', 'cf', '-', '-C', path.dirname(directory), '--', path.basename(directory)], signal);
+  // It names what it packs: that a container ended meanwhile is no complaint of tar's.
+  const tar = piped(['tar', 'cvf', '-', '-C', path.dirname(directory), '--', path.basename(directory)], signal);
   tar.stdin.end();
   try {
     if (packer === undefined) await pipeline(tar.stdout, counting(progress), process.stdout, { end: false });
     else await pack(tar, packer, part, progress, signal);
-    const { status, complaint } = await tar.ended;
-    if (status !== 0) throw await refusal(directory, new Error(complaint));
+    const { status, said } = await tar.ended;
+    const complaints = said.filter((line) => line.startsWith('tar: ')).join('\n');
+    if (status !== 0) throw await refusal(directory, new Error(complaints));
+    const isSaved = said.some((name) => name.endsWith(`/${checkpointEntry.name}/${MANIFEST}`));
+    if (!isSaved) throw new Failure(`${directory} had ended before its processes could be saved`);
     signal.throwIfAborted();
     if (packer !== undefined) await rename(part, file);
   } catch (error) {
@@ -84,12 +90,12 @@ async function pack(
   signal: AbortSignal,
 ): Promise<void> {
   const packing = piped(packer, signal);
-  const [, , { status, complaint }] = await Promise.all([
+  const [, , { status, said }] = await Promise.all([
     pipeline(tar.stdout, counting(progress), packing.stdin),
     pipeline(packing.stdout, createWriteStream(part, { mode: 0o600 })),
     packing.ended,
   ]);
-  if (status !== 0) throw new Failure(`${packer[0]} failed: ${complaint === '' ? `status ${status}` : complaint}`);
+  if (status !== 0) throw new Failure(`${packer[0]} failed: ${said[0] ?? `status ${status}`}`);
 }
 
 export function counting(progress: Progress): Transform {

@@ -91,11 +91,11 @@ async function unpack(
   await Promise.allSettled([pipeline(source, counting(progress), packing.stdin), pipeline(packing.stdout, tar.stdin)]);
   const [unpacked, written] = await Promise.all([packing.ended, tar.ended]);
   signal.throwIfAborted();
-  const said = [unpacked, written].filter(({ status }) => status !== 0).map(({ complaint }) => complaint);
+  const said = [unpacked, written].filter(({ status }) => status !== 0).flatMap(({ said: lines }) => lines.slice(0, 1));
   if (said.some((line) => CUT_SHORT.test(line)))
     throw new Failure(`${file} is cut short: the end of the archive is missing`);
   if (written.status !== 0 || unpacked.status !== 0) {
-    throw new Failure(`Cannot unpack ${file}: ${said.find((line) => line !== '') ?? `tar: status ${written.status}`}`);
+    throw new Failure(`Cannot unpack ${file}: ${said[0] ?? `tar: status ${written.status}`}`);
   }
 }
 

@@ -30,11 +30,11 @@ export const state: ControlEntry = {
       switch (word) {
         case 'running':
           await settleIfEnded(machine, container);
-          if (isLive(container) && list === undefined) await thaw(machine, container);
+          if (isLive(container) && list === undefined) await thaw(machine, container, request.caller);
           else await start(machine, container, request, list === undefined ? undefined : parseKinds(list));
           return;
         case 'frozen':
-          await freeze(machine, container, request.caller.pid);
+          await freeze(machine, container, request.caller);
           return;
         case 'stopped':
           await stop(machine, container, request.caller);

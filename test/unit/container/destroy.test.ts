@@ -39,7 +39,7 @@ describe('stop', () => {
   test('kills what is frozen', async () => {
     using machine = new FakeMachine();
     const web = await running(machine, 'web');
-    await freeze(machine, web, OUTSIDE);
+    await freeze(machine, web, { pid: OUTSIDE, uid: 0 });
     await stop(machine, web, { pid: OUTSIDE, uid: 0 });
     expect([web.phase, machine.cgroupfs.processes.size]).toEqual(['stopped', 0]);
   });

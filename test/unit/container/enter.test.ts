@@ -277,6 +277,7 @@ describe('a container whose user namespace does not know the target’s user', (
     await it.started(it.web);
     const { pid } = it.web.init!;
     it.become(pid, 'user', 55);
+    it.kernel.namespaces.set(`${pid}/user`, { inode: 55, parent: { inode: 6 }, owner: 1001 });
     for (const kind of ['uid', 'gid'] as const) it.files.writeFileSync(`/proc/${pid}/${kind}_map`, maps[kind]);
     return it;
   }
@@ -285,10 +286,10 @@ describe('a container whose user namespace does not know the target’s user', (
     using it = await ofUser({ uid: '0 1001 1\n', gid: '0 1001 1\n' });
     expect(await it.asked(it.web)).toBe('entered');
     expect(it.made.map(([number]) => number)).toEqual([
-      ...[UNSHARE, PIDFD_OPEN, PRCTL, SETGROUPS, SETNS, SETRESGID, SETRESUID, CLOSE],
+      ...[UNSHARE, PIDFD_OPEN, SETGROUPS, PRCTL, SETNS, SETRESGID, SETRESUID, CLOSE],
     ]);
-    expect(it.made[2]?.slice(0, 3)).toEqual([PRCTL, 4n, 0n]);
-    expect(it.made[3]?.slice(0, 3)).toEqual([SETGROUPS, 0n, 0n]);
+    expect(it.made[2]?.slice(0, 3)).toEqual([SETGROUPS, 0n, 0n]);
+    expect(it.made[3]?.slice(0, 3)).toEqual([PRCTL, 4n, 0n]);
     expect(it.made[4]?.[2]).toBe(DEFAULT_MASK | CLONE_NEWUSER);
     for (const call of [5, 6]) expect(it.made[call]?.slice(1, 4)).toEqual([0n, 0n, 0n]);
   });
@@ -304,4 +305,25 @@ describe('a container whose user namespace does not know the target’s user', (
     expect(await it.asked(it.web)).toMatch(/EPERM/);
     expect([it.made, it.cgroupOfTarget()]).toEqual([[], OUTSIDE]);
   });
+
+  test('does nothing to who lacks the privilege for it', async () => {
+    using it = await ofUser({ uid: '0 1001 1\n', gid: '0 1001 1\n' });
+    const status = `/proc/${it.target}/status`;
+    const text = it.files.readFileSync(status, 'utf8');
+    it.files.writeFileSync(status, text.replace(/CapEff:.*/, 'CapEff:\t0000000000000000'));
+    expect(await it.asked(it.web)).toBe('EPERM');
+    expect([it.made, it.cgroupOfTarget()]).toEqual([[], OUTSIDE]);
+  });
+});
+
+test('moves nobody who does not stand still: what he forked would stay behind', async () => {
+  using it = new World();
+  await it.started(it.web);
+  let stops: () => void = () => undefined;
+  it.tracer.stopping = new Promise<void>((resolve) => (stops = resolve));
+  const asked = it.asked(it.web);
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  expect([it.tracer.did, it.cgroupOfTarget()]).toEqual([['seize'], OUTSIDE]);
+  stops();
+  expect([await asked, it.cgroupOfTarget()]).toEqual(['entered', `${it.cgroupOf(it.web)}/own`]);
 });

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Container } from '../../../src/container/container.ts';
 import { enter } from '../../../src/container/enter.ts';
 import { enteredBelow } from '../../../src/container/entered.ts';
-import { followLeaders } from '../../../src/container/leaders.ts';
+import { followLeaders, requireMayLead } from '../../../src/container/leaders.ts';
 import { start } from '../../../src/container/start.ts';
+import { FsError } from '../../../src/errno.ts';
 import type { Pid } from '../../../src/ids.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
 
@@ -87,6 +88,99 @@ describe('followLeaders', () => {
     machine.kill(pid);
     await vi.advanceTimersByTimeAsync(LOOKS_MS);
     expect(names(machine)).toEqual(['login']);
+  });
+});
+
+describe('followLeaders, looking', () => {
+  test('begins anew with a leader that comes when it has long been looking at nothing', async () => {
+    using machine = new FakeMachine();
+    followLeaders(machine);
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    expect(vi.getTimerCount()).toBe(0);
+    const pid = leader(machine, await running(machine, 'login'));
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    machine.kill(pid);
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    expect(names(machine)).toEqual([]);
+  });
+
+  test('leaves alone what somebody entered otherwise', async () => {
+    using machine = new FakeMachine();
+    followLeaders(machine);
+    const web = await running(machine, 'web');
+    const led = leader(machine, web);
+    const pid = machine.spawn(web);
+    machine.store.commit([
+      { op: 'leave', serial: web.serial, pid: led },
+      { op: 'enter', serial: web.serial, pid, startTime: startTimeOf(machine, pid), by: 'symlink' },
+    ]);
+    machine.kill(pid);
+    followLeaders(machine);
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    expect(names(machine)).toEqual(['web']);
+  });
+
+  test('removes once, however often it looks meanwhile, tries again when that failed, and says so once', async () => {
+    using machine = new FakeMachine();
+    followLeaders(machine);
+    const login = await running(machine, 'login');
+    const pid = leader(machine, login);
+    const hold = vi.spyOn(machine.locks, 'hold');
+    let end: (error?: Error) => void = () => undefined;
+    const fails = () =>
+      new Promise<never>((_, reject) => {
+        end = (error = new Error('in the way')) => {
+          reject(error);
+        };
+      });
+    hold.mockImplementation(fails);
+    machine.kill(pid);
+    for (let time = 1; time <= 3; time++) {
+      await vi.advanceTimersByTimeAsync(LOOKS_MS);
+      expect(hold).toHaveBeenCalledTimes(time);
+      end();
+    }
+    expect(machine.logged.filter(([level]) => level === 'warn')).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    hold.mockRestore();
+    end(new FsError('ENOENT', 'gone'));
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    expect(names(machine)).toEqual([]);
+  });
+
+  test('says nothing where somebody else has removed it', async () => {
+    using machine = new FakeMachine();
+    followLeaders(machine);
+    const pid = leader(machine, await running(machine, 'login'));
+    vi.spyOn(machine.locks, 'hold').mockRejectedValue(new FsError('ENOENT', 'gone'));
+    machine.kill(pid);
+    await vi.advanceTimersByTimeAsync(LOOKS_MS);
+    expect(machine.logged.filter(([level]) => level === 'warn')).toEqual([]);
+  });
+});
+
+describe('requireMayLead', () => {
+  const ALICE = 1001;
+  test.each([
+    ['root', 0, ALICE, 1002, true],
+    ['who owns it and where it is', ALICE, ALICE, ALICE, true],
+    ['who owns it alone', ALICE, ALICE, 0, false],
+    ['who owns only where it is', ALICE, 0, ALICE, false],
+    ['another one', ALICE, 1002, 1002, false],
+  ])('%s', (_, uid, owner, above, may) => {
+    using machine = new FakeMachine();
+    const login = machine.container('home/login');
+    const at = login.ctime;
+    machine.store.commit([
+      { op: 'attr', serial: login.serial, uid: owner, at },
+      { op: 'attr', serial: login.parent!.serial, uid: above, at },
+    ]);
+    const ask = () => {
+      requireMayLead(login, 'state', uid, 'enter "home/login"');
+    };
+    if (may) ask();
+    else expect(ask).toThrow(expect.objectContaining({ errno: 'EACCES' }));
+    requireMayLead(login, 'symlink', uid, 'enter "home/login"');
   });
 });
 

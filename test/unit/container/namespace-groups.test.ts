@@ -19,13 +19,13 @@ class World {
   readonly groups: NamespaceGroups;
   readonly inits: Placed[] = [];
   readonly entered: Placed[] = [];
-  readonly #proc = procTree();
+  readonly proc = procTree();
   #next = 100;
 
   constructor() {
-    for (const directory of [WEB, JOB]) this.#proc.volume.mkdirSync(directory, { recursive: true });
-    setNamespace(this.#proc.volume, 'self', 'pid', MACHINE.inode);
-    this.groups = new NamespaceGroups(BASE, this.kernel, this.#proc.files);
+    for (const directory of [WEB, JOB]) this.proc.volume.mkdirSync(directory, { recursive: true });
+    setNamespace(this.proc.volume, 'self', 'pid', MACHINE.inode);
+    this.groups = new NamespaceGroups(BASE, this.kernel, this.proc.files);
     this.init(WEB, OF_WEB);
     this.init(JOB, OF_JOB);
     this.groups.placedBy({ inits: () => this.inits, entered: () => this.entered });
@@ -36,7 +36,7 @@ class World {
 
   process(namespace: FakeNamespace): Pid {
     const pid = checkedPid(this.#next++);
-    addProcess(this.#proc.volume, { pid, ns: { pid: namespace.inode }, cgroup: '0::/user.slice\n' });
+    addProcess(this.proc.volume, { pid, ns: { pid: namespace.inode }, cgroup: '0::/user.slice\n' });
     this.kernel.processes.add(pid);
     this.kernel.namespaces.set(`${pid}/pid`, namespace);
     return pid;
@@ -49,7 +49,7 @@ class World {
   }
 
   end(pid: Pid): void {
-    this.#proc.volume.rmSync(`/proc/${pid}`, { recursive: true });
+    this.proc.volume.rmSync(`/proc/${pid}`, { recursive: true });
     this.kernel.processes.delete(pid);
   }
 
@@ -100,6 +100,15 @@ describe('NamespaceGroups', () => {
     expect(it.processes(WEB)).toEqual([it.inits[0]?.pid, guest, other]);
     it.join(guest, BASE);
     expect(it.cgroupOf(guest)).toBe('0::/\n');
+    // Nor is he killed with all containers.
+    it.groups.writeFileSync(`${BASE}/cgroup.kill`, '1');
+    expect([...it.kernel.processes]).toEqual([guest]);
+  });
+
+  test('forgets who entered and ended, whose pid another one may have', () => {
+    const it = new World();
+    const other = it.process(MACHINE);
+    it.join(other, WEB);
     it.end(other);
     expect(it.processes(WEB)).toEqual([it.inits[0]?.pid]);
     expect(() => {
@@ -107,12 +116,68 @@ describe('NamespaceGroups', () => {
     }).toThrow('ESRCH');
   });
 
-  test('does not take a pid that is used again for who entered', () => {
+  test('counts who entered while a former daemon was there, and not who has his pid now', () => {
     const it = new World();
-    const guest = it.process(MACHINE);
-    it.entered.push({ pid: guest, startTime: 1, directory: WEB });
+    const [guest, other] = [it.process(MACHINE), it.process(MACHINE)];
+    it.entered.push({ pid: guest, startTime: 100 + guest, directory: WEB });
+    it.entered.push({ pid: other, startTime: 1, directory: WEB });
     it.groups.placedBy({ inits: () => it.inits, entered: () => it.entered });
-    expect(it.cgroupOf(guest)).toBe('0::/\n');
+    expect(it.cgroupOf(guest)).toBe('0::/containers/1/own\n');
+    expect(it.cgroupOf(other)).toBe('0::/\n');
+    expect(it.processes(WEB)).toEqual([it.inits[0]?.pid, guest]);
+    // Also when no container has an init any more.
+    it.inits.length = 0;
+    expect(it.processes(WEB)).toEqual([guest]);
+  });
+
+  test('forgets those that ended when another one enters', () => {
+    const it = new World();
+    const [first, second] = [it.process(MACHINE), it.process(MACHINE)];
+    it.join(first, JOB);
+    it.end(first);
+    it.join(second, WEB);
+    it.groups.writeFileSync(`${JOB}/cgroup.kill`, '1');
+    const asked = it.kernel.calls.filter(([method]) => method === 'pidfdOpen').map(([, pid]) => pid);
+    expect(asked).toEqual([it.inits[1]?.pid]);
+  });
+
+  test('does not take a pid that is used again for an init', () => {
+    const it = new World();
+    const now = it.process(MACHINE);
+    it.inits.push({ pid: now, startTime: 1, directory: WEB });
+    expect(it.cgroupOf(it.process(MACHINE))).toBe('0::/\n');
+    expect(it.processes(WEB)).toEqual([it.inits[0]?.pid]);
+  });
+
+  test('shows nobody whose process is a zombie, or gone meanwhile', () => {
+    const it = new World();
+    const [zombie, gone] = [it.process(OF_WEB), it.process(OF_WEB)];
+    addProcess(it.proc.volume, { pid: zombie, state: 'Z', ns: { pid: OF_WEB.inode } });
+    it.end(gone);
+    expect(it.processes(WEB)).toEqual([it.inits[0]?.pid]);
+    expect(() => it.cgroupOf(gone)).toThrow('ENOENT');
+  });
+
+  test('gives up on a process whose namespaces cannot be opened, and on no other fault', () => {
+    const it = new World();
+    const hidden = it.process({ inode: 50, parent: OF_WEB });
+    it.kernel.namespaces.delete(`${hidden}/pid`);
+    expect(it.cgroupOf(hidden)).toBe('0::/\n');
+    it.kernel.openNamespace = () => {
+      throw new TypeError('a bug');
+    };
+    expect(() => it.cgroupOf(hidden)).toThrow(TypeError);
+  });
+
+  test('asks for as many levels of pid namespaces as the kernel lets there be', () => {
+    const it = new World();
+    const nested = (levels: number) => {
+      let namespace = OF_WEB;
+      for (let level = 0; level < levels; level++) namespace = { inode: 1000 + level, parent: namespace };
+      return it.cgroupOf(it.process(namespace));
+    };
+    expect([nested(31), nested(32)]).toEqual(['0::/containers/1/own\n', '0::/\n']);
+    expect(it.kernel.openFds).toEqual([]);
   });
 
   test('kills inits and who entered, here and below, and nobody else', () => {
@@ -150,6 +215,43 @@ describe('NamespaceGroups', () => {
       it.groups.writeFileSync(`${WEB}/cgroup.freeze`, '1');
     }).toThrow('ENOENT');
     expect(() => it.processes(`${BASE}/none`)).toThrow('ENOENT');
-    expect(it.groups.readFileSync(`/proc/${it.process(MACHINE)}/stat`, 'utf8')).toContain('(sh)');
+    expect(() => {
+      it.groups.writeFileSync(`${BASE}/none/cgroup.kill`, '1');
+    }).toThrow('ENOENT');
+    expect(() => it.groups.readFileSync(`${WEB}/pids.max`, 'utf8')).toThrow('ENOENT');
+    expect(it.groups.readFileSync(`${WEB}/cgroup.threads`, 'utf8')).toBe(`${it.inits[0]?.pid}\n`);
+    expect(it.groups.readFileSync(`${WEB}/cgroup.events`, 'utf8')).toBe('populated 1\nfrozen 0\n');
+    expect(it.groups.hierarchy).toMatchObject({ layout: 'none', canKill: true, canFreeze: false });
+    const process = it.process(MACHINE);
+    it.proc.volume.writeFileSync(`/proc/${process}/cgroup.old`, 'older');
+    expect(it.groups.readFileSync(`/proc/${process}/stat`, 'utf8')).toContain('(sh)');
+    expect(it.groups.readFileSync(`/proc/${process}/cgroup.old`, 'utf8')).toBe('older');
+  });
+
+  test('leaves all files outside of its own directory as they are', () => {
+    const it = new World();
+    const elsewhere = `${BASE}-of-others`;
+    const { volume } = it.proc;
+    volume.mkdirSync(`${elsewhere}/x`, { recursive: true });
+    it.init(`${elsewhere}/x`, MACHINE);
+    for (const name of ['cgroup.procs', 'cgroup.kill']) {
+      expect(it.groups.existsSync(`${elsewhere}/x/${name}`)).toBe(false);
+      it.groups.writeFileSync(`${elsewhere}/x/${name}`, 'as it is');
+      expect(it.groups.readFileSync(`${elsewhere}/x/${name}`, 'utf8')).toBe('as it is');
+      expect(it.groups.existsSync(`${elsewhere}/x/${name}`)).toBe(true);
+      volume.unlinkSync(`${elsewhere}/x/${name}`);
+    }
+    it.groups.rmdirSync(`${elsewhere}/x`);
+    expect(volume.existsSync(`${elsewhere}/x`)).toBe(false);
+  });
+
+  test('takes 1/20 for no part of 1/2', () => {
+    const it = new World();
+    const far = `${BASE}/containers/1/20/own`;
+    it.proc.volume.mkdirSync(far, { recursive: true });
+    const init = it.init(far, { inode: 60, parent: OF_WEB });
+    it.groups.writeFileSync(`${BASE}/containers/1/2/cgroup.kill`, '1');
+    expect(it.kernel.processes.has(init)).toBe(true);
+    expect(it.populated(`${BASE}/containers/1/2`)).toBe(false);
   });
 });

@@ -120,6 +120,33 @@ describe('start, of a user’s container', () => {
   });
 
   test.each([
+    ['of the machine’s root, for a user', 0, ALICE, 'which was not made here'],
+    ['of his own, for him', ALICE, ALICE, 'only containers of that owner'],
+    ['of a user, for root', ALICE, 0, 'only containers of that owner'],
+    ['of a user, for another one', BOB, ALICE, 'only containers of that owner'],
+  ])('EPERM in a container that was discovered and is %s', async (_, whose, owner, why) => {
+    using machine = new Users();
+    const { root, nextSerial: serial } = machine.store.registry;
+    const init = { pid: machine.spawn(machine.cgroupBase), startTime: 1 };
+    const node = { serial, parent: root.serial, name: 'web', mode: 0o755, uid: whose, gid: whose, at: root.ctime };
+    machine.store.commit([{ op: 'found', ...node, key: 'k', mark: 'm', init, kinds: [] }]);
+    machine.rootIn(machine.store.registry.get(serial)!, whose);
+    const job = machine.owned('web/job', owner);
+    await expect(start(machine, job, machine.request())).rejects.toMatchObject(refusal(why));
+    expect(machine.starts).toEqual([]);
+  });
+
+  test('is asked for by who is in the container around it', async () => {
+    using machine = new Users();
+    const web = machine.owned('web', ALICE);
+    await start(machine, web, machine.shell(ALICE));
+    machine.rootIn(web, ALICE);
+    setNamespace(machine.cgroupfs.volume, web.init!.pid, 'mnt', ELSEWHERE);
+    await start(machine, machine.owned('web/job', ALICE), machine.shell(ALICE, { mnt: ELSEWHERE }));
+    expect(machine.starts).toHaveLength(2);
+  });
+
+  test.each([
     ['is not known', 4711, 'no entry in passwd'],
     ['has root’s group', 9, "primary group is root's"],
   ])('EPERM for an owner who %s', async (_, uid, why) => {

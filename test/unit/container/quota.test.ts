@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import type { Container } from '../../../src/container/container.ts';
 import { make } from '../../../src/container/make.ts';
 import { counted, heightOf, refuseBeyond, refuseDeeper } from '../../../src/container/quota.ts';
 import { rename } from '../../../src/container/rename.ts';
 import { remove } from '../../../src/container/destroy.ts';
 import type { UserLimits } from '../../../src/container/user-limits.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
+
+/** renameat2(2). */
+const EXCHANGE = 2;
 
 const ALICE = 1001;
 /** One of her subordinate ids. */
@@ -33,9 +37,22 @@ describe('make', () => {
     for (const uid of [ALICE, HERS]) {
       expect(() => made(machine, 'd', uid)).toThrow(expect.objectContaining({ errno: 'EDQUOT' }));
     }
-    for (const [name, uid] of [['bobs', BOB] as const, ['roots', 0] as const]) made(machine, name, uid);
+    made(machine, 'bobs', BOB);
+    for (let number = 0; number < 5; number++) made(machine, `roots${number}`, 0);
     await remove(machine, third, machine.request(), () => undefined);
     expect(made(machine, 'd', HERS).uid).toBe(HERS);
+  });
+
+  test('counts for a user who is known what is his, in whoever’s range his uid is; for one by number; and nobody’s for none', () => {
+    using machine = limited({ containers: 1 });
+    machine.cgroupfs.volume.writeFileSync('/etc/subuid', 'alice:1000:1000\n4711:200000:10\n');
+    made(machine, 'a', ALICE);
+    made(machine, 'b', BOB);
+    for (const [name, uid] of [['c', 200_003] as const, ['d', 200_010] as const]) made(machine, name, uid);
+    for (const uid of [ALICE, BOB, 1999, 4711, 200_009, 200_010]) {
+      expect(() => made(machine, `of-${uid}`, uid), String(uid)).toThrow(expect.objectContaining({ errno: 'EDQUOT' }));
+    }
+    made(machine, 'e', 2000);
   });
 
   test('counts who owns it now', () => {
@@ -70,6 +87,32 @@ describe('depth', () => {
     const move = (uid: number) => rename(machine, machine.container('t'), to, machine.request({ uid }), () => false);
     await expect(move(ALICE)).rejects.toMatchObject({ errno: 'EDQUOT' });
     await move(0);
+    // What is too deep already keeps its place, and may have another name there.
+    await rename(
+      machine,
+      tall,
+      { ...to, parent: tall.parent!, name: 'out' },
+      machine.request({ uid: ALICE }),
+      () => false,
+    );
+  });
+
+  test('EDQUOT for an exchange after which either of the two would be too deep', async () => {
+    using machine = limited({ depth: 3 });
+    const deep = machine.container('a/b/c');
+    machine.container('flat');
+    machine.container('tall/in');
+    const pid = machine.spawn('/sys/fs/cgroup/shell');
+    const exchange = (one: string, parent: Container, name: string, uid: number) => {
+      const to = { parent, name, flags: EXCHANGE };
+      return rename(machine, machine.container(one), to, machine.request({ pid, uid }), () => false);
+    };
+    await expect(exchange('tall', deep.parent!, 'c', ALICE)).rejects.toMatchObject({ errno: 'EDQUOT' });
+    await expect(exchange('a/b/c', machine.store.registry.root, 'tall', ALICE)).rejects.toMatchObject({
+      errno: 'EDQUOT',
+    });
+    await exchange('flat', deep.parent!, 'c', ALICE);
+    await exchange('tall', machine.container('a/b'), 'c', 0);
   });
 });
 
@@ -79,10 +122,20 @@ test('counted refuses a user too many starts at once, and nobody else', async ()
   const begin = (uid: number) => counted(machine, uid, 'start', () => new Promise<void>((end) => ends.push(end)));
   const begun = Array.from({ length: 16 }, () => begin(ALICE));
   await expect(begin(ALICE)).rejects.toMatchObject({ errno: 'EDQUOT' });
+  // One is done, and one more begins, while the others are under way.
+  ends.shift()?.();
+  await begun.shift();
+  begun.push(begin(ALICE));
+  await expect(begin(ALICE)).rejects.toMatchObject({ errno: 'EDQUOT' });
   const other = begin(BOB);
   for (const end of ends) end();
   await Promise.all([...begun, other]);
   const again = begin(ALICE);
   ends.at(-1)?.();
   await again;
+  const failed = counted(machine, BOB, 'start', () => Promise.reject(new Error('no')));
+  await expect(failed).rejects.toThrow('no');
+  const all = Array.from({ length: 16 }, () => begin(BOB));
+  for (const end of ends) end();
+  await Promise.all(all);
 });

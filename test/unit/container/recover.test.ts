@@ -34,7 +34,7 @@ describe('recover', () => {
   test('finds all as it was: running, frozen, never started', async () => {
     using machine = new FakeMachine();
     const job = await running(machine, 'web/job');
-    await freeze(machine, await running(machine, 'db'), OUTSIDE);
+    await freeze(machine, await running(machine, 'db'), { pid: OUTSIDE, uid: 0 });
     const next = await afterDeath(machine);
     expect(shown(next)).toEqual(['web declared', 'web/job running', 'db frozen']);
     expect(next.container('web/job').init).toEqual(job.init);
@@ -73,7 +73,7 @@ describe('recover', () => {
   test('frozen or thawed by hand meanwhile: says what is', async () => {
     using machine = new FakeMachine();
     const [web, db] = [await running(machine, 'web'), await running(machine, 'db')];
-    await freeze(machine, db, OUTSIDE);
+    await freeze(machine, db, { pid: OUTSIDE, uid: 0 });
     machine.files.writeFileSync(`${machine.cgroupOf(web)}/cgroup.freeze`, '1');
     machine.files.writeFileSync(`${machine.cgroupOf(db)}/cgroup.freeze`, '0');
     expect(shown(await afterDeath(machine))).toEqual(['web frozen', 'db running']);
@@ -197,7 +197,7 @@ describe('recover', () => {
   test('does it all over again the same way', async () => {
     using machine = new FakeMachine();
     await running(machine, 'web/job');
-    await freeze(machine, await running(machine, 'db'), OUTSIDE);
+    await freeze(machine, await running(machine, 'db'), { pid: OUTSIDE, uid: 0 });
     const next = await afterDeath(machine);
     const third = await afterDeath(next);
     expect(shown(third)).toEqual(shown(next));

@@ -150,7 +150,7 @@ describe('rename below another parent', () => {
     using machine = new FakeMachine();
     const web = await running(machine, 'web');
     machine.container('group');
-    await freeze(machine, web, 1 as Pid);
+    await freeze(machine, web, { pid: 1 as Pid, uid: 0 });
     await mv(machine, 'web', 'group/web');
     expect(machine.files.readFileSync(`${machine.cgroupOf(web)}/cgroup.freeze`, 'utf8')).toBe('1\n');
     expect(web.phase).toBe('frozen');

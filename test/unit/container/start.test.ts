@@ -81,7 +81,7 @@ describe('start', () => {
   test('EBUSY below a frozen container, naming it', async () => {
     using machine = new FakeMachine();
     await start(machine, machine.container('web'), machine.request());
-    await freeze(machine, machine.container('web'), OUTSIDE);
+    await freeze(machine, machine.container('web'), { pid: OUTSIDE, uid: 0 });
     await expect(start(machine, machine.container('web/job'), machine.request())).rejects.toMatchObject({
       errno: 'EBUSY',
       message: expect.stringContaining('"web" is frozen') as string,

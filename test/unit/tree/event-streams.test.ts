@@ -155,3 +155,49 @@ describe('EventStreams.poll', () => {
     expect(it.woken).toHaveLength(65);
   });
 });
+
+describe('EventStreams.open', () => {
+  const of = (uid: number) => ({ ...AS_ROOT, uid });
+
+  test('EDQUOT beyond a user’s number, until he closes one; root has any number', () => {
+    using it = new Streams();
+    const streams = new EventStreams(it.events, () => undefined, 2);
+    const { serial } = it.at('web');
+    const open = (handle: number, uid: number) => {
+      streams.open(handle, serial, of(uid));
+    };
+    for (const handle of [2, 4]) open(handle, 1001);
+    expect(() => {
+      open(6, 1001);
+    }).toThrow(expect.objectContaining({ errno: 'EDQUOT' }));
+    open(8, 1002);
+    for (const handle of [10, 12, 14]) open(handle, 0);
+    streams.release(10);
+    streams.release(99); // of another file
+    streams.release(2);
+    open(16, 1001);
+    expect(() => {
+      open(18, 1001);
+    }).toThrow(expect.objectContaining({ errno: 'EDQUOT' }));
+  });
+
+  test('counts those that were opened with a former daemon, too', () => {
+    using it = new Streams();
+    const streams = new EventStreams(it.events, () => undefined, 1);
+    const { serial } = it.at('web');
+    streams.read(2, serial, of(1001), 0, 1);
+    expect(() => {
+      streams.open(4, serial, of(1001));
+    }).toThrow(expect.objectContaining({ errno: 'EDQUOT' }));
+  });
+
+  test('ENFILE beyond what all together may have', () => {
+    using it = new Streams();
+    const streams = new EventStreams(it.events, () => undefined, 1);
+    const { serial } = it.at('web');
+    for (let handle = 1; handle <= 65_536; handle++) streams.open(handle, serial, AS_ROOT);
+    expect(() => {
+      streams.open(0, serial, AS_ROOT);
+    }).toThrow(expect.objectContaining({ errno: 'ENFILE' }));
+  });
+});

@@ -65,7 +65,7 @@ describe('Tree.write to .state', () => {
     const user = it.request({ uid: 1000, gid: 1000 });
     it.mkdir('web', user);
     expect(await errnoOf(() => it.write('web/.state', 'running', user))).toBe('EPERM');
-    expect([it.ls('web'), it.starts]).toEqual([['.error'], []]);
+    expect([await it.ls('web'), it.starts]).toEqual([['.error'], []]);
     expect(await it.read('web/.error')).toContain('another root directory or mount namespace');
   });
 

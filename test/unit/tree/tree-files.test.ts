@@ -21,7 +21,7 @@ describe('Tree.getattr', () => {
     await errnoOf(() => it.write('web/.state', 'nonsense'));
     const caller = it.request({ pid: it.spawn('/sys/fs/cgroup/shell') });
     const sizes: Record<string, number> = {};
-    for (const name of it.ls('web')) {
+    for (const name of await it.ls('web')) {
       const { mode, size } = await it.tree.getattr(caller, it.id(`web/${name}`));
       if ((mode & S_IFMT) !== S_IFREG || name === '.signal') continue;
       sizes[name] = size;

@@ -24,7 +24,7 @@ describe('Tree.mknod', () => {
     it.mkdir('home');
     it.mkdir('home/web');
     expect(await errnoOf(() => it.tree.mknod(it.request(), it.id('home'), name, type | 0o644))).toBe(errno);
-    expect(it.ls('home')).toEqual(['web']);
+    expect(await it.ls('home')).toEqual(['web']);
   });
 });
 
@@ -77,7 +77,7 @@ describe('Tree, in .ns before the start', () => {
       }),
     ).toBe('EEXIST');
     for (const kind of ['user', 'net']) await it.create(`web/.ns/${kind}`);
-    expect([it.ls('web'), it.ls('web/.ns')]).toEqual([['.ns'], ['net', 'user']]);
+    expect([await it.ls('web'), await it.ls('web/.ns')]).toEqual([['.ns'], ['net', 'user']]);
     it.unlink('web/.ns/user');
     expect(it.container('web').kinds).toEqual(['net']);
     await it.write('web/.state', 'running');
@@ -101,7 +101,7 @@ describe('Tree, in .ns before the start', () => {
     expect(await errnoOf(() => it.rmdir('web/.ns'))).toBe('ENOTEMPTY');
     it.unlink('web/.ns/net');
     await it.rmdir('web/.ns');
-    expect([it.ls('web'), it.container('web').kinds]).toEqual([[], undefined]);
+    expect([await it.ls('web'), it.container('web').kinds]).toEqual([[], undefined]);
     await it.rmdir('web');
   });
 

@@ -11,9 +11,9 @@ async function running(): Promise<FakeTree> {
 
 /** What `rm -rf` does to a directory without containers in it. */
 async function rmrf(it: FakeTree, path: string): Promise<void> {
-  for (const name of it.ls(path)) {
+  for (const name of await it.ls(path)) {
     if (name === '.ns') {
-      for (const kind of it.ls(`${path}/.ns`)) it.unlink(`${path}/.ns/${kind}`);
+      for (const kind of await it.ls(`${path}/.ns`)) it.unlink(`${path}/.ns/${kind}`);
       await it.rmdir(`${path}/.ns`);
     } else it.unlink(`${path}/${name}`);
   }
@@ -43,11 +43,11 @@ describe('Tree.rmdir', () => {
   test('kills though its init ends while entries are being unlinked', async () => {
     using it = await running();
     it.spawn(it.container('web'));
-    const names = it.ls('web');
+    const names = await it.ls('web');
     it.unlink(`web/${names[0]!}`);
     it.kill(it.container('web').init!.pid);
-    for (const kind of it.ls('web/.ns')) it.unlink(`web/.ns/${kind}`);
-    for (const name of it.ls('web')) it.unlink(`web/${name}`);
+    for (const kind of await it.ls('web/.ns')) it.unlink(`web/.ns/${kind}`);
+    for (const name of await it.ls('web')) it.unlink(`web/${name}`);
     await it.rmdir('web');
     expect(it.cgroupfs.processes.size).toBe(0);
   });
@@ -70,8 +70,8 @@ describe('Tree.rmdir', () => {
   test('EBUSY, with the reason, for what the daemon lives in', async () => {
     using it = await running();
     it.spawn(it.container('web'), { pid: process.pid });
-    for (const kind of it.ls('web/.ns')) it.unlink(`web/.ns/${kind}`);
-    for (const name of it.ls('web')) if (name !== '.ns') it.unlink(`web/${name}`);
+    for (const kind of await it.ls('web/.ns')) it.unlink(`web/.ns/${kind}`);
+    for (const name of await it.ls('web')) if (name !== '.ns') it.unlink(`web/${name}`);
     await it.rmdir('web/.ns');
     expect(await errnoOf(() => it.rmdir('web'))).toBe('EBUSY');
     expect(it.container('web').error).toContain('daemon');
@@ -82,7 +82,7 @@ describe('Tree.unlink', () => {
   test('hides an entry and has no other effect; it does not resolve then', async () => {
     using it = await running();
     it.unlink('web/.state');
-    expect(it.ls('web')).not.toContain('.state');
+    expect(await it.ls('web')).not.toContain('.state');
     expect(await errnoOf(() => it.tree.lookup(it.request(), it.id('web'), '.state'))).toBe('ENOENT');
     expect(
       await errnoOf(() => {
@@ -95,7 +95,7 @@ describe('Tree.unlink', () => {
   test('removes a report for good', async () => {
     using it = await running();
     await errnoOf(() => it.write('web/.state', 'nonsense'));
-    expect(it.ls('web')).toContain('.error');
+    expect(await it.ls('web')).toContain('.error');
     it.unlink('web/.error');
     expect([it.container('web').error, it.container('web').hidden]).toEqual([undefined, 0]);
   });
@@ -131,9 +131,9 @@ describe('Tree.rename', () => {
     using it = await running();
     for (const name of ['empty', 'full', 'full/job']) it.mkdir(name);
     await errnoOf(() => it.write('empty/.state', 'frozen'));
-    expect(it.ls('empty')).toEqual(['.error']);
+    expect(await it.ls('empty')).toEqual(['.error']);
     expect(await errnoOf(() => it.rename('web', 'full'))).toBe('ENOTEMPTY');
     await it.rename('web', 'empty');
-    expect(it.ls('').filter((name) => name[0] !== '.')).toEqual(['empty', 'full']);
+    expect((await it.ls('')).filter((name) => name[0] !== '.')).toEqual(['empty', 'full']);
   });
 });

@@ -64,7 +64,7 @@ describe('Tree, asked again what a former daemon did but could not answer', () =
     const request = it.request();
     it.unlink('web/.error', request);
     it.unlink('web/.error', again(request));
-    expect(it.ls('web')).toEqual([]);
+    expect(await it.ls('web')).toEqual([]);
   });
 
   test('mkdir, touch, rm and rmdir in .ns: done once', async () => {

@@ -23,6 +23,14 @@ describe('Handles', () => {
     expect(handles.openAt('/web/.state')).toBeUndefined();
   });
 
+  it('throws ENFILE beyond what may be open at once', () => {
+    const handles = new Handles();
+    for (let number = 1; number <= 65_536; number++) handles.add(file(number));
+    expect(() => handles.add(file(1))).toThrow(expect.objectContaining({ errno: 'ENFILE' }) as Error);
+    handles.remove(7);
+    expect(handles.add(file(1))).toBe(65_537);
+  });
+
   it('throws EBADF for what is not open any more', () => {
     const handles = new Handles();
     const number = handles.add(file(5));

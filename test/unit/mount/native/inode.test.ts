@@ -26,6 +26,13 @@ describe('inodeNumber', () => {
     }
   });
 
+  it('is beyond those of directories for containers of numbers that do not fit', () => {
+    for (const number of [2 ** 26, 2 ** 28, 2 ** 29 - 1].map(serial)) {
+      expect(inodeNumber(directoryId(number))).toBeGreaterThanOrEqual(2 ** 31);
+      expect(inodeNumber(directoryId(number))).toBeLessThan(2 ** 32);
+    }
+  });
+
   it('tells the number of a container', () => {
     for (const number of [0, 1, 257, 1_000_000].map(serial)) {
       expect(serialOfInode(inodeNumber(directoryId(number)))).toBe(number);

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { mounted, NSDIR, type Mounted } from '../support/mounted.ts';
+
+const TERMINAL = new URL('../support/terminal.py', import.meta.url).pathname;
+
+async function onTerminal(tree: Mounted, lines: string[], command: string): Promise<string> {
+  const run = `NSDIR_MOUNT=${tree.dir} exec python3 ${TERMINAL} '${JSON.stringify(lines)}' ${command}`;
+  return await tree.ok(run.replaceAll('NSDIR ', `${process.execPath} ${NSDIR} `));
+}
+
+it('ends by ^C all that the command does, as without it, not the command alone', async () => {
+  await using tree = await mounted();
+  const shown = await onTerminal(
+    tree,
+    ['\u0003|after'],
+    `NSDIR run web -- sh -c 'trap "echo caught" INT; sleep 1000; echo after'`,
+  );
+  expect(shown).toContain('caught\r\nafter');
+  expect(shown).toContain('status 0');
+});
+
+it('stops by ^Z all that the command does, and goes on with fg', async () => {
+  await using tree = await mounted();
+  const states = 'for each in $(cat web/.procs); do sed -n "s/^State:.//p" /proc/$each/status; done';
+  const shown = await onTerminal(
+    tree,
+    [
+      `NSDIR run web -- sh -c "echo let us go; sleep 1000; echo over"|us go\r`,
+      '\u001a|Stopped',
+      `${states}; echo that was all|was all\r`,
+      'fg|sleep 1000',
+      '\u0003|$ ',
+      'echo status=$?; exit|status=',
+    ],
+    `env PS1='$ ' bash --norc --noprofile -i`,
+  );
+  const [, between = ''] = /was all\n?([\s\S]*)was all\r/.exec(shown) ?? [];
+  expect(between.match(/T \(stopped\)/g)).toHaveLength(2);
+  expect(shown).toContain('status=130');
+});
