@@ -47,6 +47,9 @@ export interface Command {
   run(argv: readonly string[]): Promise<number>;
 }
 
+/** Status of commands that exit as another one does, if they cannot have it run: as of env(1), nice(1) and timeout(1). */
+export const OWN_FAILURE = 125;
+
 /** The command line makes no sense: exit 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -72,6 +75,7 @@ export function defineCommand<const Table extends OptionTable>(definition: Defin
   return {
     help,
     async run(argv) {
+      checkDashes(definition, options, argv);
       const parsed = parse(options, argv);
       if (parsed.values['help'] === true) {
         process.stdout.write(help());
@@ -86,11 +90,8 @@ export function defineCommand<const Table extends OptionTable>(definition: Defin
 function parse(options: OptionTable, argv: readonly string[]): Invocation<OptionTable> {
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
-  const plain = Object.fromEntries(
-    Object.entries(options).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]),
-  );
   try {
-    const { values, positionals } = parseArgs({ args: [...own], options: plain, allowPositionals: true });
+    const { values, positionals } = parseArgs({ args: [...own], options: plain(options), allowPositionals: true });
     return {
       values: values,
       words: positionals,
@@ -101,6 +102,34 @@ function parse(options: OptionTable, argv: readonly string[]): Invocation<Option
   }
 }
 
+function plain(options: OptionTable) {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { type, short }]) => [name, short === undefined ? { type } : { type, short }]),
+  );
+}
+
+/** Throws UsageError, with what to type, for `run web sleep 1`: other programs take a command without `--` before it. */
+function checkDashes(
+  { name, words, rest }: Definition<OptionTable>,
+  options: OptionTable,
+  argv: readonly string[],
+): void {
+  if (rest === undefined || argv.includes('--')) return;
+  const { tokens } = parseArgs({ args: [...argv], options: plain(options), strict: false, tokens: true });
+  const first = tokens.filter(({ kind }) => kind === 'positional')[words[1]];
+  const isHelp = tokens.some(
+    (token) => token.kind === 'option' && token.name === 'help' && token.index < (first?.index ?? 0),
+  );
+  if (first === undefined || isHelp) return;
+  const typed = [...argv.slice(0, first.index), '--', ...argv.slice(first.index)];
+  throw new UsageError(`put -- before the command: nsdir ${name} ${typed.map(shown).join(' ')}`);
+}
+
+/** A word as a shell takes it. */
+function shown(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
 /** parseArgs explains at length how to pass a positional that looks like an option; the first sentence is enough. */
 function firstSentence(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -109,6 +138,9 @@ function firstSentence(error: unknown): string {
 
 function checkWords(definition: Definition<OptionTable>, { words, rest }: Invocation<OptionTable>): void {
   const [least, most] = definition.words;
+  if (words.length < least && rest?.[0]?.startsWith('-') === true) {
+    throw new UsageError(`a name that begins with a dash is written ./${rest[0]}; usage: ${usageLine(definition)}`);
+  }
   if (words.length < least) throw new UsageError(`too few arguments; usage: ${usageLine(definition)}`);
   if (words.length > most) throw new UsageError(`unexpected argument ${JSON.stringify(words[most])}`);
   if (rest !== undefined && definition.rest === undefined) throw new UsageError('nothing may follow "--" here');

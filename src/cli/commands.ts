@@ -1,10 +1,12 @@
-import type { Command } from './command.ts';
+import { type Command, OWN_FAILURE } from './command.ts';
 
 /** One command: loaded only when it is called, so that none pays for the others. */
 export interface CommandRow {
   readonly name: string;
   /** What `nsdir --help` says of it; absent: it is for nsdir itself and not shown. */
   readonly summary?: string;
+  /** Exit status of a failure that the command did not foresee; 1 if absent. */
+  readonly failure?: number;
   load(): Promise<Command>;
 }
 
@@ -27,11 +29,13 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: 'run',
     summary: 'run a command in a container, made and started if need be',
+    failure: OWN_FAILURE,
     load: async () => (await import('./commands/run.ts')).run,
   },
   {
     name: 'enter',
     summary: 'enter a container: a shell or a command in it',
+    failure: OWN_FAILURE,
     load: async () => (await import('./commands/enter.ts')).enter,
   },
   {

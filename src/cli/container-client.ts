@@ -1,26 +1,47 @@
+import fs from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { adapterOf, mountOf } from '../../mount/device/mountpoint.ts';
 import { serialOfInode } from '../../mount/native/inode.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { containerName } from '../ids.ts';
+import { OWN_UID } from '../own-user.ts';
+import { userOf } from '../proc/users.ts';
 import type { NodeId } from '../tree/node-id.ts';
 import { serialOf } from '../tree/node-id.ts';
 import { Failure, UsageError } from './command.ts';
 
 /**
- * The directory of the container that a word names: `web`, `web/job`, or its whole path below the mount point.
+ * The directory of the container that a word names: `web`, `./web`, `web/job`, or its whole path below the mount point.
  * Throws UsageError for what cannot be a container's name.
  */
 export function containerDirectory(mountPoint: string, word: string): string {
-  const within = word.startsWith(`${mountPoint}/`) ? word.slice(mountPoint.length + 1) : word;
-  const names = within.replace(/\/+$/, '').split('/');
+  const plain = word.replaceAll(/\/+/g, '/');
+  const within = plain.startsWith(`${mountPoint}/`) ? plain.slice(mountPoint.length + 1) : plain;
+  if (within.startsWith('/')) throw new UsageError(`${JSON.stringify(word)} is not below ${mountPoint}`);
+  const names = within
+    .replace(/^(\.\/)+/, '')
+    .replace(/\/$/, '')
+    .split('/');
   try {
     return path.join(mountPoint, ...names.map(containerName));
   } catch (error) {
     if (error instanceof FsError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
+}
+
+/** Whether it was discovered, though it may have got a name here. */
+export async function isOfOthers(directory: string): Promise<boolean> {
+  return (await readEntry(path.join(directory, '.origin'))) !== undefined;
+}
+
+/** The name of its owner, if that is neither who calls nor is he root; also `undefined` if there is no such container. */
+export async function belongsToOther(directory: string): Promise<string | undefined> {
+  if (OWN_UID === 0) return undefined;
+  const { uid } = (await stat(directory).catch(() => undefined)) ?? {};
+  if (uid === undefined || uid === OWN_UID) return undefined;
+  return (await userOf(fs, uid))?.name ?? `uid ${uid}`;
 }
 
 /** First word of `.state`; `undefined` if it never started. */

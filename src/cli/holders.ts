@@ -15,14 +15,14 @@ const SCAN_TIMEOUT_MS = 3_000;
 const MAX_HOLDERS = 20;
 
 /**
- * Processes whose working directory, root or open files are at or below `directory`. Reads links of /proc only, which
+ * Processes but `own` whose working directory, root or open files are at or below `directory`. Reads links of /proc only, which
  * the kernel answers without asking the file system they point to. Stops after 20 found or 3 s.
  */
-export async function findHolders(directory: string): Promise<Holder[]> {
+export async function findHolders(directory: string, own: readonly number[]): Promise<Holder[]> {
   const deadline = performance.now() + SCAN_TIMEOUT_MS;
   const found: Holder[] = [];
   for (const name of await readdir('/proc')) {
-    if (!/^[0-9]+$/.test(name)) continue;
+    if (!/^[0-9]+$/.test(name) || own.includes(Number(name))) continue;
     if (found.length >= MAX_HOLDERS || performance.now() > deadline) break;
     const held = await heldBy(`/proc/${name}`, directory);
     if (held === undefined) continue;

@@ -1,4 +1,4 @@
-import { access, open, readlink } from 'node:fs/promises';
+import { access, open, readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Failure } from './command.ts';
 
@@ -12,6 +12,8 @@ export interface InitSocket extends AsyncDisposable {
   /** Path to connect with, for a child that is given `descriptors` behind its standard ones. */
   readonly socket: string;
   readonly descriptors: readonly number[];
+  /** The container's root directory, as that child sees it, if that is known. */
+  readonly root: string | undefined;
 }
 
 /**
@@ -19,7 +21,9 @@ export interface InitSocket extends AsyncDisposable {
  * through a descriptor of /proc/PID, which never means another process.
  */
 export async function commandsSocket(directory: string, outside: string): Promise<InitSocket> {
-  const none = { socket: outside, descriptors: [], [Symbol.asyncDispose]: () => Promise.resolve() };
+  const [own, its] = await Promise.all(['/proc/self/ns/mnt', path.join(directory, '.ns/mnt')].map(namespaceAt));
+  const root = own !== undefined && own === its ? '/' : undefined;
+  const none = { socket: outside, descriptors: [], root, [Symbol.asyncDispose]: () => Promise.resolve() };
   try {
     await access(outside);
     return none;
@@ -38,6 +42,12 @@ export async function commandsSocket(directory: string, outside: string): Promis
   return {
     socket: `/proc/self/fd/${PROCESS_FD}/root/${INSIDE}`,
     descriptors: [handle.fd],
+    root: `/proc/self/fd/${PROCESS_FD}/root`,
     [Symbol.asyncDispose]: () => handle.close(),
   };
+}
+
+/** Which namespace a link of /proc/PID/ns, or one to such a link, leads to. */
+async function namespaceAt(link: string): Promise<number | undefined> {
+  return (await stat(link).catch(() => undefined))?.ino;
 }

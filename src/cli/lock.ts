@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdir, readlink, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readlink, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { systemErrno } from '../errno.ts';
@@ -19,7 +20,9 @@ const FLOCK = 'flock';
 const LOCK_FD = 3;
 
 export interface InstanceLock {
-  /** The last one to leave takes the file with him. */
+  /** Whether the file was not there before. */
+  readonly isNew: boolean;
+  /** The last one to leave takes the file with him, and the directories that were made for it. */
   readonly removeFile: () => Promise<void>;
   readonly release: () => Promise<void>;
 }
@@ -31,12 +34,14 @@ export interface InstanceLock {
 export async function lockInstance({ id, mountPoint }: Instance): Promise<InstanceLock> {
   // Whatever --run-dir says.
   const directory = path.dirname(instanceFor(mountPoint).runDir);
+  let made: string | undefined;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o755 });
+    made = await mkdir(directory, { recursive: true, mode: 0o755 });
   } catch (error) {
     throw new Failure(`Cannot make ${directory}: ${systemErrno(error) ?? String(error)}; run it as root`);
   }
   const file = path.join(directory, `${id}.lock`);
+  const isNew = !existsSync(file);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const holder = await hold(file);
     if (holder === undefined) break;
@@ -46,13 +51,30 @@ export async function lockInstance({ id, mountPoint }: Instance): Promise<Instan
     };
     // A file that was removed while we waited for it excludes nobody.
     if ((await readlink(`/proc/${holder.child.pid ?? 0}/fd/${LOCK_FD}`)) === file) {
-      return { release, removeFile: () => rm(file, { force: true }) };
+      return {
+        isNew,
+        release,
+        async removeFile() {
+          await rm(file, { force: true });
+          if (made !== undefined) await removeEmpty(directory, made);
+        },
+      };
     }
     await release();
   }
   throw new Failure(
     `${file} cannot be locked: another nsdir mount or umount is at work on ${mountPoint}, or we are not root`,
   );
+}
+
+/** The directory and those around it up to `last`, as far as nobody has put anything there. */
+async function removeEmpty(directory: string, last: string): Promise<void> {
+  try {
+    await rmdir(directory);
+    if (directory !== last) await removeEmpty(path.dirname(directory), last);
+  } catch {
+    // In use by now.
+  }
 }
 
 interface Holder {
@@ -63,7 +85,7 @@ interface Holder {
 /** A child that has the lock; `undefined` if it could not be had in time. */
 async function hold(file: string): Promise<Holder | undefined> {
   const command = ['--timeout', String(LOCK_TIMEOUT_S), file, 'sh', '-c', 'echo; exec cat'];
-  const child = spawn(FLOCK, command, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(FLOCK, command, { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' });
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => {
       resolve();

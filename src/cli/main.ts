@@ -3,9 +3,12 @@ import { Failure, UsageError } from './command.ts';
 import { COMMANDS, findCommand } from './commands.ts';
 import { packageVersion } from './package.ts';
 import { styled } from './text.ts';
+import { whyIt } from './why.ts';
 
 /** Exit status of a command line that makes no sense, as of a shell builtin (bash(1)). */
 const USAGE_STATUS = 2;
+
+const FAILURE_STATUS = 1;
 
 async function main(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
@@ -28,9 +31,10 @@ async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof UsageError) {
       return complain(`nsdir ${row.name}: ${error.message}`, `nsdir ${row.name} --help`, USAGE_STATUS);
     }
-    if (!(error instanceof Failure)) throw error;
-    process.stderr.write(`nsdir ${row.name}: ${error.message}\n`);
-    return error.status;
+    // What nsdir itself runs has a log, where the stack of a bug is wanted.
+    if (!(error instanceof Failure) && row.summary === undefined) throw error;
+    process.stderr.write(`nsdir ${row.name}: ${error instanceof Failure ? error.message : whyIt(error)}\n`);
+    return error instanceof Failure ? error.status : (row.failure ?? FAILURE_STATUS);
   }
 }
 
@@ -57,8 +61,13 @@ function overview(): string {
 
 /** A reader that went away (`nsdir tree | head`) is no error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode ?? 0);
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+  process.stderr.write(`nsdir: Cannot write to standard output: ${error.code ?? error.message}\n`);
+  process.exit(FAILURE_STATUS);
+});
+/** There is nobody left to tell. */
+process.stderr.on('error', () => {
+  process.exit(FAILURE_STATUS);
 });
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,11 +1,14 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, statfs } from 'node:fs/promises';
 import fs from 'node:fs';
 import path from 'node:path';
-import { isOurs, mountOf, mountsAt } from '../../mount/device/mountpoint.ts';
+import { healthOf, isOurs, mountOf, mountsAt } from '../../mount/device/mountpoint.ts';
 import { delegatedCgroup } from '../cgroup/delegated.ts';
+import { systemErrno } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import { DEFAULT_MOUNT_POINT, type Instance, instanceFor, NO_CGROUP, runFiles } from '../instance.ts';
-import { Failure, type OptionTable, type Values } from './command.ts';
+import type { Mount } from '../mountinfo.ts';
+import { userOf } from '../proc/users.ts';
+import { Failure, type OptionTable, UsageError, type Values } from './command.ts';
 import { isMachinesRoot, OWN_UID } from '../own-user.ts';
 
 /** Options of every command that needs the daemon's directories. */
@@ -51,6 +54,7 @@ export async function placeFor(
   directory: string | undefined,
   values: Values<typeof INSTANCE_OPTIONS>,
 ): Promise<Instance> {
+  refuseEmpty(directory);
   const mountPoint = await canonical(directory ?? defaultMountPoint());
   const standard = instanceFor(mountPoint, await daemonUidAt(mountPoint));
   const instance = {
@@ -64,7 +68,25 @@ export async function placeFor(
 /** Who mounted the tree that is there: root, or we. Where there is none, it would be we. */
 async function daemonUidAt(mountPoint: string): Promise<number> {
   const top = (await mountsAt(mountPoint)).at(-1);
-  return top && isOurs(top) && top.superOptions.includes('user_id=0') ? 0 : OWN_UID;
+  return top && isOurs(top) && mounterOf(top) === 0 ? 0 : OWN_UID;
+}
+
+/** The uid that mounted a tree: option `user_id` of a FUSE mount (fuse.rst). */
+function mounterOf({ superOptions }: Mount): number {
+  return Number(superOptions.map((option) => /^user_id=(\d+)$/.exec(option)?.[1]).find((uid) => uid !== undefined));
+}
+
+/** The name of who mounted the tree that is at the mount point, if that is neither we nor are we root. */
+export async function mountedByOther({ mountPoint }: Instance): Promise<string | undefined> {
+  const top = (await mountsAt(mountPoint)).at(-1);
+  if (OWN_UID === 0 || top === undefined || !isOurs(top) || mounterOf(top) === OWN_UID) return undefined;
+  const uid = mounterOf(top);
+  return (await userOf(fs, uid))?.name ?? `uid ${uid}`;
+}
+
+/** What a script has for a variable that is not set: not the directory that it happens to be in. */
+function refuseEmpty(directory: string | undefined): void {
+  if (directory === '') throw new UsageError('the directory is named by nothing: ""');
 }
 
 /** That of the machine's root is by the mount point alone; another user's is in the cgroup that the tree was mounted from, if he may. */
@@ -81,12 +103,39 @@ function cgroupNameOf(instance: Instance): string {
  * directory would make plain directories.
  */
 export async function treeAt(directory: string | undefined): Promise<string> {
+  refuseEmpty(directory);
   const absolute = await canonical(directory ?? defaultMountPoint());
   const mount = await mountOf(absolute);
   if (mount === undefined || !isOurs(mount)) {
     throw new Failure(`no tree of nsdir is mounted at ${absolute}: nsdir mount ${absolute}`);
   }
+  await refuseDead(mount);
   return absolute;
+}
+
+/** As `treeAt`, but not for longer than two seconds, if a daemon does not answer: who looks does not want to wait. */
+export async function answeringTreeAt(directory: string | undefined): Promise<string> {
+  refuseEmpty(directory);
+  const mount = await mountOf(path.resolve(directory ?? defaultMountPoint()));
+  if (mount !== undefined && isOurs(mount)) {
+    const health = await healthOf(mount.mountPoint);
+    if (!health.alive) {
+      const { mountPoint } = mount;
+      throw new Failure(`${mountPoint} does not answer (${health.reason}): nsdir mount ${mountPoint} takes over`);
+    }
+  }
+  return treeAt(directory);
+}
+
+/** statfs(2) is never answered from caches of the kernel. */
+async function refuseDead({ mountPoint }: Mount): Promise<void> {
+  try {
+    await statfs(mountPoint);
+  } catch (error) {
+    const errno = systemErrno(error);
+    if (errno !== 'ENOTCONN' && errno !== 'ECONNABORTED') return; // Who uses it says what is wrong.
+    throw new Failure(`the daemon of ${mountPoint} is gone (${errno}): nsdir mount ${mountPoint}`);
+  }
 }
 
 function defaultMountPoint(): string {

@@ -9,7 +9,7 @@ export interface Progress extends Disposable {
 /** A line on standard error, if that is a terminal, that says how far something is; gone at the end. */
 export function progressOf(what: string, totalBytes: number): Progress {
   let [done, drawnAt] = [0, 0];
-  const isShown = process.stderr.isTTY;
+  const isShown = process.stderr.isTTY && process.env['TERM'] !== 'dumb';
   return {
     add(bytes) {
       done += bytes;

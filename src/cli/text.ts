@@ -7,7 +7,10 @@ type Style = Parameters<typeof styleText>[0];
 
 /** `text` in a style if standard output is a terminal that wants colours, else as it is. */
 export function styled(text: string, style: Style): string {
-  return process.stdout.isTTY && process.stdout.hasColors() && process.env['NO_COLOR'] === undefined
+  return process.stdout.isTTY &&
+    process.stdout.hasColors() &&
+    process.env['NO_COLOR'] === undefined &&
+    process.env['TERM'] !== 'dumb'
     ? styleText(style, text)
     : text;
 }

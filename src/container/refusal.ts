@@ -28,10 +28,16 @@ export function recordRefusal(
 ): void {
   if (!(error instanceof FsError) || silent.includes(error.errno)) return;
   if (!store.registry.get(container.serial)) return;
-  const text = `${error.errno}: ${error.message}`.replace(/\s+/g, ' ').slice(0, REPORT_LIMIT);
+  const text = `${error.errno}: ${withoutErrno(error)}`.replace(/\s+/g, ' ').slice(0, REPORT_LIMIT);
   try {
     store.commit([{ op: 'error', serial: container.serial, text, at: now() }]);
   } catch (cause) {
     log.warn({ container: container.serial, err: cause }, 'cannot keep the reason of a refusal');
   }
+}
+
+/** Messages of lower layers end with the errno, with which the report begins. */
+function withoutErrno({ errno, message }: FsError): string {
+  const end = `: ${errno}`;
+  return message.endsWith(end) ? message.slice(0, -end.length) : message;
 }

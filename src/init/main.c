@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	if (argc >= 3 && !strcmp(argv[1], "machine"))
 		return machine_main(argv + 2);
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
-	      "       nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
+	      "       nsdir-init run [--main] [--detach LOG] [--root DIR] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init tracer\n"
 	      "       nsdir-init machine COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init enter [--part KIND]... [--shell] [--named] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",

@@ -122,6 +122,13 @@ void refresh_mounts(void);
 int open_own_directory(const struct spec *spec);
 const char *own_mount_tree(const struct spec *spec);
 
+/* lookup.c */
+/*
+ * 0, or ENOENT or EACCES if execvp(3) of `name` would fail so in a container with this root directory, for a process whose
+ * working directory is `cwd` if that is there.
+ */
+int lookup_in(const char *root, const char *cwd, const char *name);
+
 /* program.c */
 const char *place_program(const struct spec *spec);
 const char *commands_socket(const struct spec *spec);

@@ -1,9 +1,10 @@
 /*
- * nsdir-init run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]
+ * nsdir-init run [--main] [--detach LOG] [--root DIR] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]
  *
  * Has the init behind SOCKET run a command with this process's stdio and environment, passes every signal on to it, and
  * exits as it does: its status, 128+n for a signal, 126 and 127 as a shell, 125 if the init cannot be asked. With
- * --detach it exits as soon as the command runs.
+ * --detach it exits as soon as the command runs, or with 126 or 127 if it is not in the container, whose root directory is
+ * that of --root.
  */
 #include "nsdir-init.h"
 
@@ -24,12 +25,13 @@
 
 #define UNREACHABLE 125
 #define NOT_RUN 126
+#define NOT_FOUND 127
 #define KILLED (128 + SIGKILL)
 #define CONTAINER_MARK "container=nsdir"
 
 struct options {
 	bool main;
-	const char *log, *cwd, *socket;
+	const char *log, *root, *cwd, *socket;
 	char **command;
 	int count;
 };
@@ -69,6 +71,8 @@ static bool parse_options(int argc, char **argv, struct options *options)
 			options->main = true;
 		else if (!strcmp(argv[at], "--detach") && at + 1 < argc)
 			options->log = argv[++at];
+		else if (!strcmp(argv[at], "--root") && at + 1 < argc)
+			options->root = argv[++at];
 		else if (!strcmp(argv[at], "--cwd") && at + 1 < argc)
 			options->cwd = argv[++at];
 		else
@@ -242,13 +246,15 @@ static int catch_signals(void)
 int run_main(int argc, char **argv)
 {
 	struct options options = { 0 };
-	int fds[4] = { -1, 0, 1, 2 }, ends[2], init, signals;
+	int fds[4] = { -1, 0, 1, 2 }, ends[2], init, signals, missing = 0, status;
 
 	if (!parse_options(argc, argv, &options))
-		return fail(UNREACHABLE, "usage: run [--main] [--detach LOG] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]");
+		return fail(UNREACHABLE, "usage: run [--main] [--detach LOG] [--root DIR] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]");
 	if (!fill_payload(&options))
 		return fail(NOT_RUN, "cannot run \"%s\": arguments and environment have more than %d bytes",
 			    options.command[0], REQUEST_MAX);
+	if (options.log && options.root)
+		missing = lookup_in(options.root, options.cwd ? options.cwd : "/", options.command[0]);
 	signals = catch_signals();
 	for (int fd = 0; fd < 3; fd++) /* a closed one is /dev/null inside */
 		if (fcntl(fd, F_GETFD) < 0)
@@ -261,5 +267,8 @@ int run_main(int argc, char **argv)
 		return fail(UNREACHABLE, "cannot reach the container's init at %s: %s%s", options.socket, strerror(errno),
 			    errno == EACCES ? "; its owner and root run commands in it" : "");
 	close(ends[1]);
-	return wait_for_end(&options, init, ends[0], signals);
+	status = wait_for_end(&options, init, ends[0], signals);
+	if (status || !missing)
+		return status;
+	return fail(missing == ENOENT ? NOT_FOUND : NOT_RUN, "cannot run \"%s\": %s", options.command[0], strerror(missing));
 }

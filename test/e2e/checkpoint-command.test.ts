@@ -1,8 +1,10 @@
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { execa } from 'execa';
 import { beforeEach, expect, it } from 'vitest';
 import { counting, countingIn, criuIsMissing, nothingHeld, wentOn } from '../support/checkpoints.ts';
 import { detached, scratch } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
+import { mounted, NSDIR, type Mounted } from '../support/mounted.ts';
 
 const missing = await criuIsMissing();
 let tree: Mounted;
@@ -17,7 +19,7 @@ beforeEach(async ({ skip }) => {
   };
 });
 
-it.each(['web.tar.zst', 'web.tar.gz', 'web.tbz', 'web.tar'])(
+it.each(['web.tar.zst', 'web.tgz', 'web.tbz', 'web.tar.xz', 'web.tar'])(
   'saves in %s what nsdir restore and tar make a container of',
   async (name) => {
     const counter = await counting(tree, 'web', disk.at('count'));
@@ -70,7 +72,51 @@ it('leaves neither a file nor a container where it cannot', async () => {
   expect(restored.stderr).toContain('does not look like a tar archive');
   expect(await tree.ok('ls')).toBe('web');
   expect((await tree.nsdir('restore', disk.at('nosuch.tar'), 'home')).status).toBe(1);
-  expect((await tree.nsdir('restore', disk.at('garbage.tar'), 'web')).stderr).toContain('EEXIST');
+  expect((await tree.nsdir('restore', disk.at('garbage.tar'), 'web')).stderr).toMatch(
+    /web is there already: give another name, or remove it first: rm -rf \S+\/web$/,
+  );
+});
+
+it('goes through standard output and input, from one tree to another', async () => {
+  await detached(tree, 'web', ['sleep', '1000']);
+  const commands = { env: { NSDIR_MOUNT: tree.dir, NSDIR: `${process.execPath} ${NSDIR}` } };
+  await tree.ok('$NSDIR checkpoint web - | $NSDIR restore - twin', commands);
+  expect(await tree.ok('cat web/.state twin/.state')).toBe('running\nrunning');
+});
+
+it('says of an archive that ends too early that it is cut short, and leaves no container', async () => {
+  await detached(tree, 'web', ['sleep', '1000']);
+  for (const name of ['web.tar', 'web.tar.gz', 'web.tar.zst', 'web.tbz', 'web.tar.xz']) {
+    await tree.nsdir('checkpoint', 'web', disk.at(name));
+    truncateSync(disk.at(name), Math.floor(statSync(disk.at(name)).size / 2));
+    expect(await tree.nsdir('restore', disk.at(name), 'home')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: `nsdir restore: ${disk.at(name)} is cut short: the end of the archive is missing`,
+    });
+  }
+  expect(await tree.ok('ls')).toBe('web');
+});
+
+it('leaves nothing when it is interrupted', async () => {
+  await detached(tree, 'web', ['sleep', '1000']);
+  const slow = 'mkdir bin; for p in gzip; do printf "#!/bin/sh\nexec sleep 1000\n" > bin/$p; chmod +x bin/$p; done';
+  await execa('sh', ['-c', slow], { cwd: disk.dir });
+  await tree.nsdir('checkpoint', 'web', disk.at('done.tar.gz'));
+  const interrupted = async (...words: string[]) => {
+    const child = execa(process.execPath, [NSDIR, ...words], {
+      ...{ reject: false, stdin: 'ignore' },
+      env: { NSDIR_MOUNT: tree.dir, PATH: `${disk.at('bin')}:${process.env['PATH'] ?? ''}` },
+    });
+    await setTimeout(1500);
+    child.kill('SIGTERM');
+    const { exitCode, stderr } = await child;
+    return [exitCode, stderr];
+  };
+  const told = (command: string) => [143, `nsdir ${command}: interrupted: nothing is left of it`];
+  expect(await interrupted('checkpoint', 'web', disk.at('web.tar.gz'))).toEqual(told('checkpoint'));
+  expect(await interrupted('restore', disk.at('done.tar.gz'), 'home')).toEqual(told('restore'));
+  expect([await tree.ok('ls'), await tree.ok(`ls ${disk.dir}`)]).toEqual(['web', 'bin\ndone.tar.gz']);
 });
 
 it('lists files that changed, and goes on with them where that is accepted', async () => {

@@ -1,10 +1,14 @@
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { initOf } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
-import { signal } from '../support/pinned.ts';
+import { runFiles } from '../../src/instance.ts';
+import { eventually, mounted, NSDIR, type Mounted } from '../support/mounted.ts';
+import { pinnedIn, signal } from '../support/pinned.ts';
 import { publicCopy } from '../support/public-copy.ts';
 import { AS_USER, emptyDirectory, nsdir } from '../support/nsdir.ts';
+
+const TERMINAL = new URL('../support/terminal.py', import.meta.url).pathname;
 
 let tree: Mounted;
 beforeAll(async () => {
@@ -134,4 +138,81 @@ test('nsdir doctor tells of a daemon that does not answer', async () => {
   } finally {
     signal(daemon, 'SIGCONT');
   }
+});
+
+/** As who typed it in a shell would see it. */
+const typed = (script: string) =>
+  tree.sh(script, { env: { NSDIR_MOUNT: tree.dir, NSDIR: `${process.execPath} ${NSDIR}` } });
+
+test.each(['tree', 'doctor', 'which 1', '--help'])(
+  'nsdir %s says in one line that its output cannot be written',
+  async (words) => {
+    const { status, stderr } = await typed(`$NSDIR ${words} > /dev/full`);
+    expect([status, stderr]).toEqual([1, 'nsdir: Cannot write to standard output: ENOSPC']);
+  },
+);
+
+test('a command where there is no working directory any more says so in one line', async () => {
+  const gone = 'cd "$(mktemp -d)"; rmdir "$PWD"';
+  const { status, stderr } = await typed(`${gone}; exec $NSDIR mount here`);
+  expect(status).toBe(1);
+  expect(stderr.split('\n').at(-1)).toBe('nsdir mount: the working directory is gone: cd to one that is there');
+  expect((await typed(`${gone}; exec $NSDIR run web -- pwd`)).stdout).toBe('/');
+});
+
+test.each(['mount', 'umount'])('nsdir %s of a directory without a name does nothing', async (command) => {
+  expect(await tree.nsdir(command, '')).toMatchObject({ status: 2, stdout: '' });
+});
+
+test('nsdir tree takes the name of a container where there is no such directory', async () => {
+  const { status, stdout } = await tree.nsdir('tree', '--json', 'web');
+  expect([status, (JSON.parse(stdout) as { name: string }).name]).toEqual([0, `${tree.dir}/web`]);
+});
+
+test('nsdir mount of what is mounted says which options it did not heed', async () => {
+  expect((await tree.nsdir('mount', tree.dir)).status).toBe(0);
+  const { status, stderr } = await tree.nsdir('mount', '--log-level', 'debug', tree.dir);
+  expect([status, stderr]).toEqual([1, expect.stringContaining('not heeded: --log-level debug. To have that:')]);
+});
+
+test('nsdir tree and which do not wait for a daemon that stands still', async () => {
+  const daemon = tree.daemon();
+  signal(daemon, 'SIGSTOP');
+  try {
+    const says = `${tree.dir} does not answer (no answer within 2000 ms): nsdir mount ${tree.dir} takes over`;
+    expect(await tree.nsdir('tree')).toMatchObject({ status: 1, stderr: `nsdir tree: ${says}` });
+    expect(await tree.nsdir('which', '1')).toMatchObject({ status: 1, stderr: `nsdir which: ${says}` });
+  } finally {
+    signal(daemon, 'SIGCONT');
+  }
+});
+
+test.each([
+  ['xterm', 'q', '\u001b[?1049l'],
+  ['dumb', '\u0003', undefined],
+])('nsdir tree --watch on a terminal of type %s ends with %j', async (TERM, key, escape) => {
+  const { stdout } = await execa('python3', [TERMINAL, JSON.stringify([key]), process.execPath, NSDIR, 'tree', '-w'], {
+    env: { NSDIR_MOUNT: tree.dir, TERM },
+    timeout: 20_000,
+    reject: false,
+  });
+  expect(stdout).toMatch(/web +running[^]*status 0$/);
+  expect(stdout.includes('\u001b')).toBe(escape !== undefined);
+  if (escape !== undefined) expect(stdout).toContain(escape);
+});
+
+test('every command says of a dead mount that its daemon is gone', async () => {
+  await using other = await mounted();
+  for (const end of [pinnedIn(runFiles(other.instance).supervisePid), other.daemon()]) signal(end, 'SIGKILL');
+  await eventually(async () => (await other.sh('stat -f .')).status !== 0, 'nobody answers');
+  for (const words of [
+    ['run', 'web', '--', 'true'],
+    ['enter', 'web'],
+    ['logs', 'web'],
+    ['checkpoint', '--check', 'web'],
+  ]) {
+    const { stderr } = await other.nsdir(...words);
+    expect(stderr).toMatch(/^nsdir \w+: the daemon of \S+ is gone \((ENOTCONN|ECONNABORTED)\): nsdir mount \S+$/);
+  }
+  await other.nsdir('mount', other.dir);
 });

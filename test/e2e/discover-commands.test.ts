@@ -31,6 +31,17 @@ it('nsdir tree shows what was made or named here, and with --all what was discov
   expect((await names()).sort()).toEqual([`mine-${process.pid}`, 'web']);
 });
 
+it('nsdir run on what others made says that it is theirs, and what to type', async () => {
+  await using tree = await discovering();
+  await using maker = await unshared(['--mount']);
+  const at = await shown(tree, maker.pid);
+  expect(await tree.nsdir('run', at, '--', 'true')).toEqual({
+    status: 125,
+    stdout: '',
+    stderr: `nsdir run: ${at} was made by others, and has no init of nsdir to ask: nsdir enter ${at} -- COMMAND`,
+  });
+});
+
 it('nsdir umount --kill kills what was made here and nothing that was only discovered', async () => {
   await using maker = await unshared(['--mount']);
   await using other = await unshared(['--uts']);

@@ -58,7 +58,45 @@ it('leaves the output of attached commands to who asked', async () => {
   expect(await tree.nsdir('logs', 'web')).toMatchObject({ status: 0, stdout: '' });
 });
 
-it('exits with 127 as soon as a detached command turns out not to be there, or says so in the log', async () => {
+it.each([
+  ['nonesuch', 127, 'No such file or directory'],
+  ['/etc/passwd', 126, 'Permission denied'],
+  ['/etc', 126, 'Permission denied'],
+])('says that it cannot run %s, with status %i', async (command, status, why) => {
+  await using tree = await mounted();
+  const stderr = `nsdir: cannot run "${command}": ${why}`;
+  expect(await tree.nsdir('run', '-d', 'web', '--', command)).toEqual({ status, stdout: '', stderr });
+  await eventually(
+    async () => (await tree.ok('cat web/.exit')) === String(status),
+    `the container ended with ${status}`,
+  );
+  expect((await tree.nsdir('logs', 'web')).stdout).toBe(stderr);
+});
+
+it('finds a detached command by PATH and working directory as the container has them', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  await tree.nsdir('run', 'web', '--', 'sh', '-c', 'printf "#!/bin/sh\necho hello\n" > /run/here; chmod +x /run/here');
+  const run = (at: string, ...command: string[]) =>
+    execa(process.execPath, [NSDIR, 'run', '-d', 'web', '--', ...command], {
+      ...{ cwd: at, reject: false, stdin: 'ignore' },
+      env: { NSDIR_MOUNT: tree.dir, PATH: `/nonesuch:/run:${process.env['PATH'] ?? ''}` },
+    });
+  for (const [at, command] of [
+    ['/', 'here'],
+    ['/', 'run/here'],
+    ['/run', './here'],
+  ] as const) {
+    expect(await run(at, command)).toMatchObject({ exitCode: 0, stderr: '' });
+  }
+  expect(await run('/', './here')).toMatchObject({ exitCode: 127 });
+  await eventually(
+    async () => (await tree.nsdir('logs', 'web')).stdout.startsWith('hello\nhello\nhello'),
+    'all have run',
+  );
+});
+
+it('ends the container with 127 where a detached command is not there, and says so in the log', async () => {
   await using tree = await mounted();
   await tree.nsdir('run', '-d', 'web', '--', '/nonesuch');
   await eventually(async () => (await tree.ok('cat web/.exit')) === '127', 'the container ended with 127');

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { discovering, shown, unshared } from '../support/found.ts';
+import { isAlive } from '../support/mounted.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const UNIT = path.join(ROOT, 'scripts/nsdir.service');
@@ -141,6 +143,20 @@ test('systemd finds nothing to complain of in the unit', async () => {
   const { exitCode, all } = await execa('systemd-analyze', ['verify', UNIT], { all: true, reject: false });
   // It looks for the command, which is not installed here.
   expect([exitCode, all]).toEqual([0, '']);
+});
+
+test('a shutdown stops what was made here and leaves what others made to them', async () => {
+  await using tree = await discovering();
+  await using maker = await unshared(['--uts']);
+  const found = await shown(tree, maker.pid);
+  await tree.ok("mkdir -p 'my web/job' draft/task");
+  await tree.ok('for at in \'my web\' draft/task; do echo running > "$at/.state"; done');
+  const line = /^ExecStop=\/bin\/sh -c '(.*)'$/m.exec(readFileSync(UNIT, 'utf8'))?.[1] ?? 'exit 1';
+  const stop = line.replaceAll('$$', '$').replaceAll('/namespaces', tree.dir).replace('exec nsdir', 'echo nsdir');
+  const commands = 'systemctl() { echo stopping; };';
+  expect(await tree.ok(`${commands} ${stop}`)).toBe(`nsdir umount --lazy ${tree.dir}`);
+  expect(await tree.ok(`cat 'my web/.state' draft/task/.state ${found}/.state`)).toBe('stopped\nstopped\nrunning');
+  expect(isAlive(maker.pid)).toBe(true);
 });
 
 test('a machine that is booted with the unit has its containers through restarts, deaths and stops, and shuts down', async ({

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cgroupsOf, initOf } from '../support/containers.ts';
-import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { instanceFor } from '../../src/instance.ts';
+import { eventually, mounted, NSDIR, type Mounted } from '../support/mounted.ts';
 import { emptyDirectory, nsdir, nsdirAfter } from '../support/nsdir.ts';
 import { lives, pinned, signal } from '../support/pinned.ts';
 
@@ -83,4 +85,23 @@ test('a daemon that stands still is ended all the same', async () => {
   expect([isMounted(), lives(daemon)]).toEqual([false, false]);
   await tree.nsdir('mount', tree.dir);
   expect(await tree.ok('cat web/.state')).toBe('running');
+});
+
+test('a refused umount leaves no lock behind that was not there before', async () => {
+  using place = emptyDirectory();
+  const { runDir } = instanceFor(place.dir);
+  await nsdirAfter(`mount -t tmpfs mine ${place.dir}`, 'umount', place.dir);
+  expect(existsSync(`${runDir}.lock`)).toBe(false);
+});
+
+test('--kill where nothing is mounted and nothing was kept is all right', async () => {
+  using place = emptyDirectory();
+  const { status, stdout } = await nsdir(['umount', '--kill', place.dir]);
+  expect([status, stdout]).toEqual([0, `nothing is mounted at ${place.dir}`]);
+});
+
+test('who types it in the tree is in nobody’s way by that', async () => {
+  const { stdout } = await execa(process.execPath, [NSDIR, 'umount', tree.dir], { cwd: `${tree.dir}/web` });
+  expect(stdout).toContain(`${tree.dir} is unmounted`);
+  await tree.nsdir('mount', tree.dir);
 });

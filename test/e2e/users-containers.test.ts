@@ -60,7 +60,7 @@ it('runs commands in it for its owner and for root, and shows what detached ones
   expect(await alice.ok('nsdir run run -- ps -o user= -p 1')).toBe('root');
   expect(await bob.sh('nsdir run run -- id')).toMatchObject({
     ...{ status: 125, stdout: '' },
-    stderr: expect.stringContaining('Permission denied; its owner and root run commands in it') as string,
+    stderr: `nsdir run: run belongs to ${alice.name}: only he and root run commands in it`,
   });
   expect((await bob.sh('nsdir logs run')).status).not.toBe(0);
   await alice.ok('rm -rf run');
@@ -137,4 +137,12 @@ it('is the same container for the next daemon', async () => {
   expect(await alice.ok('nsdir run kept -- id -u; cat kept/.state')).toBe('0\nrunning');
   expect(await initOf(tree, 'kept')).toBe(init);
   await alice.ok('rm -rf kept');
+});
+
+it('tells a user who mounted a tree that he would unmount', async () => {
+  expect(await alice.sh(`nsdir umount ${tree.dir}`)).toMatchObject({
+    status: 1,
+    stderr: `nsdir umount: ${tree.dir} was mounted by root; sudo nsdir umount ${tree.dir}`,
+  });
+  expect((await alice.sh(`nsdir doctor ${tree.dir}`)).stdout).toContain(`daemon    of root, who mounted ${tree.dir}`);
 });

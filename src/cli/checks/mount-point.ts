@@ -49,8 +49,8 @@ function directoryOutcome(files: FileAccess, directory: string): Outcome {
     const entries = files.readdirSync(directory);
     if (entries.length === 0) return good(`${directory}: an empty directory`);
     return bad(
-      `${directory}: ${entries.length} entries`,
-      `${directory} is not empty: they would be hidden`,
+      `${directory}: ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}`,
+      `${directory} is not empty: what is in it would be hidden`,
       'mount elsewhere: nsdir mount DIR',
     );
   } catch (error) {

@@ -8,6 +8,7 @@ import { fuseDevice } from './fuse-device.ts';
 import { fuseNative } from './fuse-native.ts';
 import { fusermount } from './fusermount.ts';
 import { init } from './init.ts';
+import { limits } from './limits.ts';
 import { KERNEL_FEATURES } from './kernel-features.ts';
 import { mountPoint } from './mount-point.ts';
 import { node } from './node.ts';
@@ -20,6 +21,7 @@ const DEVICE_CHECKS: readonly Check[] = [
   capabilities,
   fuseDevice,
   cgroups,
+  limits,
   init,
   mountPoint,
   ...KERNEL_FEATURES,

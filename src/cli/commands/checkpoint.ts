@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import { Transform, type Readable } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MANIFEST } from '../../checkpoint/manifest.ts';
 import { systemErrno } from '../../errno.ts';
@@ -12,7 +9,9 @@ import { CHECK } from '../../tree/checkpoint-tree.ts';
 import { checkpoint as checkpointEntry } from '../../tree/control/checkpoint.ts';
 import { defineCommand, Failure, UsageError } from '../command.ts';
 import { containerDirectory, refusalAt } from '../container-client.ts';
-import { packerFor } from '../packing.ts';
+import { interruptible } from '../interruptible.ts';
+import { packerFor, PACKING_SUFFIXES, STDIO } from '../packing.ts';
+import { piped, type Piped } from '../piped.ts';
 import { MOUNT_OPTION, treeAt } from '../place.ts';
 import { progressOf, type Progress } from '../progress.ts';
 
@@ -21,8 +20,8 @@ export const checkpoint = defineCommand({
   summary: 'save a container with its processes in a file',
   usage: '[OPTION…] NAME [FILE]',
   details: [
-    'FILE is what tar makes of the container’s directory, packed as its name says: .tar.zst, .tar.gz, .tar.bz2 or .tar. ' +
-      'The container and all in it are saved at one moment, and run on. nsdir restore makes one of it, and so does tar.',
+    `FILE is what tar makes of the container’s directory, packed as its name says: ${PACKING_SUFFIXES}; - is standard ` +
+      'output, which is not packed. The container and all in it are saved at one moment, and run on. nsdir restore makes one of it, and so does tar.',
     'With --check nothing is frozen and nothing is saved: it says whether that could be done, as far as it can be known.',
   ],
   options: {
@@ -33,9 +32,10 @@ export const checkpoint = defineCommand({
   async run({ values, words: [name = '', file] }) {
     const directory = containerDirectory(await treeAt(values.mount), name);
     if ((file === undefined) !== (values.check === true)) throw new UsageError('give a FILE, or --check and none');
+    if (file === STDIO && process.stdout.isTTY) throw new UsageError('an archive is nothing for a terminal');
     await check(directory);
     if (file === undefined) process.stdout.write(`${name} can be saved\n`);
-    else await save(directory, path.resolve(file));
+    else await interruptible((signal) => save(directory, file === STDIO ? file : path.resolve(file), signal));
     return 0;
   },
 });
@@ -58,40 +58,44 @@ async function refusal(directory: string, error: unknown): Promise<Failure> {
 }
 
 /** The file appears when it is whole. */
-async function save(directory: string, file: string): Promise<void> {
-  const [packer, ...options] = packerFor(file);
+async function save(directory: string, file: string, signal: AbortSignal): Promise<void> {
   const part = `${file}.part`;
+  const packer = file === STDIO ? undefined : packerFor(file);
   using progress = progressOf(path.basename(directory), await expectedBytes(directory));
-  const what = ['-C', path.dirname(directory), '--', path.basename(directory)];
-  const tar = spawn('tar', ['cvf', '-', ...what], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const pack = spawn(packer, options, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const said = linesOf(tar.stderr);
-  const ends = Promise.all([once(tar, 'close'), once(pack, 'close')]) as Promise<[[number | null], [number | null]]>;
+  // It names what it packs: that a container ended meanwhile is no complaint of tar's.
+  const tar = piped(['tar', 'cvf', '-', '-C', path.dirname(directory), '--', path.basename(directory)], signal);
+  tar.stdin.end();
   try {
-    await Promise.all([
-      pipeline(tar.stdout, counting(progress), pack.stdin),
-      pipeline(pack.stdout, createWriteStream(part, { mode: 0o600 })),
-    ]);
-    const [[tarStatus], [packStatus]] = await ends;
-    const lines = await said;
-    const complaints = lines.filter((line) => line.startsWith('tar: ')).join('\n');
-    if (tarStatus !== 0) throw await refusal(directory, new Error(complaints));
-    const isSaved = lines.some((name) => name.endsWith(`/${checkpointEntry.name}/${MANIFEST}`));
+    if (packer === undefined) await pipeline(tar.stdout, counting(progress), process.stdout, { end: false });
+    else await pack(tar, packer, part, progress, signal);
+    const { status, said } = await tar.ended;
+    const complaints = said.filter((line) => line.startsWith('tar: ')).join('\n');
+    if (status !== 0) throw await refusal(directory, new Error(complaints));
+    const isSaved = said.some((name) => name.endsWith(`/${checkpointEntry.name}/${MANIFEST}`));
     if (!isSaved) throw new Failure(`${directory} had ended before its processes could be saved`);
-    if (packStatus !== 0) throw new Failure(`${packer} failed: status ${String(packStatus)}`);
-    await rename(part, file);
+    signal.throwIfAborted();
+    if (packer !== undefined) await rename(part, file);
   } catch (error) {
-    await rm(part, { force: true });
+    if (packer !== undefined) await rm(part, { force: true });
     if (error instanceof Failure) throw error;
     throw new Failure(`Cannot save ${directory} in ${file}: ${(error as Error).message}`);
   }
 }
 
-/** What tar has packed, and what it complains of: a line each. */
-async function linesOf(stderr: Readable): Promise<string[]> {
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: stderr })) lines.push(line);
-  return lines;
+async function pack(
+  tar: Piped,
+  packer: readonly [string, ...string[]],
+  part: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const packing = piped(packer, signal);
+  const [, , { status, said }] = await Promise.all([
+    pipeline(tar.stdout, counting(progress), packing.stdin),
+    pipeline(packing.stdout, createWriteStream(part, { mode: 0o600 })),
+    packing.ended,
+  ]);
+  if (status !== 0) throw new Failure(`${packer[0]} failed: ${said[0] ?? `status ${status}`}`);
 }
 
 export function counting(progress: Progress): Transform {

@@ -8,7 +8,7 @@ import { thisMachine } from '../checks/this-machine.ts';
 import { defineCommand } from '../command.ts';
 import { daemonProcesses } from '../daemon-processes.ts';
 import { packageVersion } from '../package.ts';
-import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { INSTANCE_OPTIONS, mountedByOther, placeFor } from '../place.ts';
 import { versionOf } from '../running-version.ts';
 import { styled } from '../text.ts';
 
@@ -40,11 +40,16 @@ export const doctor = defineCommand({
     const instance = await placeFor(words[0], values);
     const checks = await runChecks(checksFor(adapter), await thisMachine(), instance);
     const daemon = await daemonReport(instance);
+    const other = await mountedByOther(instance);
     const version = await packageVersion();
     const text =
       values.json === true
         ? JSON.stringify({ version, adapter, mountPoint: instance.mountPoint, checks, daemon }, undefined, 2)
-        : [...choiceLines(adapter, values.adapter), ...checkLines(checks), ...daemonLines(instance, daemon)].join('\n');
+        : [
+            ...choiceLines(adapter, values.adapter),
+            ...checkLines(checks),
+            ...(daemon === null && other !== undefined ? othersLines(instance, other) : daemonLines(instance, daemon)),
+          ].join('\n');
     process.stdout.write(`${text}\n`);
     return checks.some(({ ok, required }) => required && !ok) ? 1 : 0;
   },
@@ -94,6 +99,11 @@ function checkLines(checks: readonly Finding[]): string[] {
       ...(ok ? [] : [`${indent}${problem ?? ''}`, `${indent}mend it: ${remedy ?? ''}`]),
     ];
   });
+}
+
+/** Its processes are not ours to see. */
+function othersLines({ mountPoint }: Instance, other: string): string[] {
+  return ['', `daemon    of ${other}, who mounted ${mountPoint}; more: sudo nsdir doctor ${mountPoint}`];
 }
 
 function daemonLines(instance: Instance, daemon: DaemonReport | null): string[] {

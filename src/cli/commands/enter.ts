@@ -2,15 +2,12 @@ import { adapterOf, mountOf } from '../../../mount/device/mountpoint.ts';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FsError, systemErrno } from '../../errno.ts';
-import { defineCommand, Failure, type Invocation, type OptionTable } from '../command.ts';
+import { defineCommand, Failure, type Invocation, type OptionTable, OWN_FAILURE } from '../command.ts';
 import { containerDirectory, refusalAt, serialAt, stateAt } from '../container-client.ts';
 import { parseKinds } from '../kinds.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
 import { standIn } from '../stand-in.ts';
-
-/** nsdir itself could not do it, as with env(1), nice(1) and timeout(1). */
-const OWN_FAILURE = 125;
 
 const OPTIONS = {
   ns: { type: 'string', argument: 'LIST', summary: 'enter just these kinds, and stay outside else: net,uts' },

@@ -9,6 +9,7 @@ import { checksFor } from '../checks/table.ts';
 import { thisMachine } from '../checks/this-machine.ts';
 import { defineCommand, Failure } from '../command.ts';
 import { daemonProcesses, endDaemon, killDaemon, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
+import { differences, wordsOf } from '../daemon-options.ts';
 import { discoveryFrom } from '../discovery-mode.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
@@ -52,7 +53,8 @@ export const mount = defineCommand({
     const adapter = adapterFrom(values.adapter) ?? usualAdapter();
     const instance = await placeFor(words[0], values);
     const machine = await thisMachine();
-    if (await isMounted(machine, instance)) return alreadyMounted(instance);
+    const asked = { ...values, discovery: values.discovery && discovery };
+    if (await isMounted(machine, instance)) return alreadyMounted(instance, asked);
     // What is only good to have is looked at by nsdir doctor.
     const needed = checksFor(adapter).filter(({ required }) => required);
     refuseUnless(await runChecks(needed, machine, instance), instance);
@@ -60,7 +62,7 @@ export const mount = defineCommand({
     const lock = await lockInstance(instance);
     try {
       // Another `nsdir mount` may have been at work while the lock was waited for.
-      if (await isMounted(machine, instance)) return await alreadyMounted(instance);
+      if (await isMounted(machine, instance)) return await alreadyMounted(instance, asked);
       await makeWay(machine, instance);
       const options = [
         ...(values.trace === undefined ? [] : ['--trace', path.resolve(values.trace)]),
@@ -82,11 +84,18 @@ export const mount = defineCommand({
   },
 });
 
-async function alreadyMounted(instance: Instance): Promise<number> {
+/** All right, unless what was asked for is not what runs. */
+async function alreadyMounted(instance: Instance, asked: Readonly<Record<string, unknown>>): Promise<number> {
   const { daemon } = await daemonProcesses(instance);
+  const { mountPoint } = instance;
   const who = daemon === undefined ? '' : ` (daemon ${daemon.pid})`;
-  process.stdout.write(`${instance.mountPoint} is mounted already${who}\n`);
-  return 0;
+  process.stdout.write(`${mountPoint} is mounted already${who}\n`);
+  const differing = differences(asked, daemon === undefined ? [] : await wordsOf(daemon.pid));
+  if (differing.length === 0) return 0;
+  throw new Failure(
+    `it runs otherwise, and was left as it is; not heeded: ${differing.join(', ')}. To have that: nsdir umount ${mountPoint}, ` +
+      'then nsdir mount again; containers live on',
+  );
 }
 
 function refuseUnless(findings: readonly Finding[], instance: Instance): void {

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +7,9 @@ import { systemErrno } from '../../errno.ts';
 import { ACCEPT_CHANGED_FILES } from '../../tree/arrivals.ts';
 import { defineCommand, Failure } from '../command.ts';
 import { containerDirectory, refusalAt } from '../container-client.ts';
-import { unpackerFor } from '../packing.ts';
+import { interruptible } from '../interruptible.ts';
+import { STDIO, unpackerFor } from '../packing.ts';
+import { piped } from '../piped.ts';
 import { MOUNT_OPTION, treeAt } from '../place.ts';
 import { progressOf } from '../progress.ts';
 import { counting } from './checkpoint.ts';
@@ -24,7 +24,7 @@ export const restore = defineCommand({
   summary: 'make a container run on from such a file',
   usage: '[OPTION…] FILE NAME',
   details: [
-    'FILE is one of nsdir checkpoint, or what tar made of a container’s directory. NAME is the container to be made; it ' +
+    'FILE is one of nsdir checkpoint, or what tar made of a container’s directory; - is standard input, an archive that is not packed. NAME is the container to be made; it ' +
       'must not be there. It goes on from where it was saved. If it cannot, it is not made, and the reason is told.',
   ],
   options: {
@@ -37,19 +37,19 @@ export const restore = defineCommand({
   words: [2, 2],
   async run({ values, words: [file = '', name = ''] }) {
     const directory = containerDirectory(await treeAt(values.mount), name);
-    try {
-      await mkdir(directory);
-    } catch (error) {
-      throw new Failure(`Cannot make ${directory}: ${systemErrno(error) ?? String(error)}`);
-    }
+    const source = file === STDIO ? file : path.resolve(file);
+    const unpacker = await unpackerFor(source);
+    await make(directory);
     try {
       const accept = values['accept-changed-files'] === true;
-      await unpack(path.resolve(file), directory, accept ? ['--exclude=.state'] : []);
+      await interruptible((signal) => unpack(source, unpacker, directory, accept ? ['--exclude=.state'] : [], signal));
       if (accept) await startAll(directory, DEPTH_LIMIT);
       if (!(await hasRestored(directory))) throw new Failure(`${file} has no processes: it was not saved while it ran`);
     } catch (error) {
       const why = await refusalAt(directory).catch(() => undefined);
-      await runBounded('rm', ['-rf', '--', directory], REMOVE_TIMEOUT_MS);
+      const { status, stderr } = await runBounded('rm', ['-rf', '--', directory], REMOVE_TIMEOUT_MS);
+      if (status !== 0)
+        process.stderr.write(`nsdir restore: Cannot remove ${directory}, which is half made: ${stderr}\n`);
       if (why !== undefined) throw new Failure(why);
       throw error;
     }
@@ -57,27 +57,46 @@ export const restore = defineCommand({
   },
 });
 
-async function unpack(file: string, directory: string, options: readonly string[]): Promise<void> {
-  const [unpacker, ...arguments_] = await unpackerFor(file);
-  using progress = progressOf(path.basename(directory), (await stat(file)).size);
-  const pack = spawn(unpacker, arguments_, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const tar = spawn('tar', ['xf', '-', '-C', directory, '--strip-components=1', ...options], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  const complaints: Buffer[] = [];
-  tar.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
-  const ended = once(tar, 'close') as Promise<[number | null]>;
+async function make(directory: string): Promise<void> {
   try {
-    await Promise.all([
-      pipeline(createReadStream(file), counting(progress), pack.stdin),
-      pipeline(pack.stdout, tar.stdin),
-    ]);
-  } catch {
-    // tar ended early; it says why.
+    await mkdir(directory);
+  } catch (error) {
+    const errno = systemErrno(error);
+    if (errno === 'EEXIST') {
+      throw new Failure(`${directory} is there already: give another name, or remove it first: rm -rf ${directory}`);
+    }
+    const parent = path.dirname(directory);
+    const remedy = errno === 'ENOENT' ? `; make ${parent} first: mkdir ${parent}` : '';
+    throw new Failure(`Cannot make ${directory}: ${errno ?? String(error)}${remedy}`);
   }
-  const [status] = await ended;
-  const said = Buffer.concat(complaints).toString().trim().split('\n')[0] ?? '';
-  if (status !== 0) throw new Failure(`Cannot unpack ${file}: ${said === '' ? `tar: status ${String(status)}` : said}`);
+}
+
+/** What tar and the unpackers say of a file that ends too early. */
+const CUT_SHORT = /unexpected (EOF|end)|ends unexpectedly|premature|truncated/i;
+
+async function unpack(
+  file: string,
+  unpacker: readonly [string, ...string[]],
+  directory: string,
+  options: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const size = file === STDIO ? 0 : (await stat(file)).size;
+  using progress = progressOf(path.basename(directory), size);
+  const packing = piped(unpacker, signal);
+  const tar = piped(['tar', 'xf', '-', '-C', directory, '--strip-components=1', ...options], signal);
+  tar.stdout.resume();
+  const source = file === STDIO ? process.stdin : createReadStream(file);
+  // If one of them ends early, it says why.
+  await Promise.allSettled([pipeline(source, counting(progress), packing.stdin), pipeline(packing.stdout, tar.stdin)]);
+  const [unpacked, written] = await Promise.all([packing.ended, tar.ended]);
+  signal.throwIfAborted();
+  const said = [unpacked, written].filter(({ status }) => status !== 0).flatMap(({ said: lines }) => lines.slice(0, 1));
+  if (said.some((line) => CUT_SHORT.test(line)))
+    throw new Failure(`${file} is cut short: the end of the archive is missing`);
+  if (written.status !== 0 || unpacked.status !== 0) {
+    throw new Failure(`Cannot unpack ${file}: ${said[0] ?? `tar: status ${written.status}`}`);
+  }
 }
 
 /** Has what arrived run on, the outer ones first. */

@@ -3,16 +3,21 @@ import path from 'node:path';
 import { runBounded } from '../../../mount/device/child.ts';
 import { systemErrno } from '../../errno.ts';
 import { type Instance, stateFiles } from '../../instance.ts';
-import { defineCommand, Failure, type Invocation, type OptionTable, UsageError } from '../command.ts';
-import { containerDirectory, hasExited, refusalAt, serialAt, stateAt } from '../container-client.ts';
+import { defineCommand, Failure, type Invocation, type OptionTable, OWN_FAILURE, UsageError } from '../command.ts';
+import {
+  belongsToOther,
+  containerDirectory,
+  hasExited,
+  isOfOthers,
+  refusalAt,
+  serialAt,
+  stateAt,
+} from '../container-client.ts';
 import { commandsSocket } from '../init-socket.ts';
 import { parseKinds } from '../kinds.ts';
 import { initBinary } from '../package.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
 import { standIn } from '../stand-in.ts';
-
-/** nsdir itself could not do it, as with env(1), nice(1) and timeout(1). */
-const OWN_FAILURE = 125;
 
 const REMOVE_TIMEOUT_MS = 60_000;
 
@@ -53,6 +58,7 @@ async function runIn({ values, words, rest = [] }: Invocation<typeof OPTIONS>): 
   if (values.rm === true && values.detach === true) throw new UsageError('--rm and --detach exclude each other');
   const instance = await placeFor(await treeAt(values.mount), values);
   const directory = containerDirectory(instance.mountPoint, words[0] ?? '');
+  await refuseForeign(directory, words[0] ?? '');
   await refuseBundle(directory);
   const started = await ensureStarted(directory, kinds);
   const status = await command(instance, directory, { started, detach: values.detach === true, argv: rest });
@@ -65,6 +71,15 @@ function wantedKinds(net: boolean, list: string | undefined): string | undefined
   if (list === undefined) return net ? '+net' : undefined;
   const words = parseKinds(list);
   return [...words, ...(net && !words.includes('net') ? ['net'] : [])].join(',');
+}
+
+/** What others made has no init that takes commands, and the init of another user's takes none of ours. */
+async function refuseForeign(directory: string, name: string): Promise<void> {
+  const owner = await belongsToOther(directory);
+  if (owner !== undefined) throw new Failure(`${name} belongs to ${owner}: only he and root run commands in it`);
+  if (await isOfOthers(directory)) {
+    throw new Failure(`${name} was made by others, and has no init of nsdir to ask: nsdir enter ${name} -- COMMAND`);
+  }
 }
 
 /** The init of a bundle is the bundle's own, and takes no commands. */
@@ -128,13 +143,23 @@ async function command(instance: Instance, directory: string, { started, detach,
       'run',
       ...(started ? ['--main'] : []),
       ...(detach ? ['--detach', output] : []),
-      ...['--cwd', process.cwd()],
+      ...(init.root === undefined ? [] : ['--root', init.root]),
+      ...['--cwd', workingDirectory()],
       init.socket,
       '--',
       ...argv,
     ],
     { descriptors: init.descriptors },
   );
+}
+
+/** Where there is none any more, the container has no such directory either. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/';
+  }
 }
 
 async function removeTree(directory: string): Promise<void> {

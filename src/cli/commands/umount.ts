@@ -6,7 +6,7 @@ import { defineCommand, Failure } from '../command.ts';
 import { daemonProcesses, STALE_END_TIMEOUT_MS } from '../daemon-processes.ts';
 import { findHolders } from '../holders.ts';
 import { lockInstance } from '../lock.ts';
-import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { INSTANCE_OPTIONS, mountedByOther, placeFor } from '../place.ts';
 import { hasContainers, isPopulated, madeHere, removeTraces, takeDown } from '../take-down.ts';
 import { printable } from '../text.ts';
 
@@ -35,16 +35,27 @@ export const umount = defineCommand({
   words: [0, 1],
   async run({ values, words }) {
     const instance = await placeFor(words[0], values);
+    await refuseOthers(instance);
+    // Who types it in the tree itself is in nobody's way by that.
+    process.chdir('/');
     const lock = await lockInstance(instance);
+    // What was refused leaves nothing either that was not there before.
+    let leavesNothing = lock.isNew;
     try {
-      const clean = await umountLocked(instance, values.lazy === true, values.kill === true);
-      if (clean) await lock.removeFile();
+      leavesNothing = (await umountLocked(instance, values.lazy === true, values.kill === true)) || leavesNothing;
       return 0;
     } finally {
+      if (leavesNothing) await lock.removeFile();
       await lock.release();
     }
   },
 });
+
+async function refuseOthers(instance: Instance): Promise<void> {
+  const other = await mountedByOther(instance);
+  if (other === undefined) return;
+  throw new Failure(`${instance.mountPoint} was mounted by ${other}; sudo nsdir umount ${instance.mountPoint}`);
+}
 
 /** Whether nothing is left of the instance. */
 async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): Promise<boolean> {
@@ -54,11 +65,12 @@ async function umountLocked(instance: Instance, lazy: boolean, kill: boolean): P
     throw new Failure(`${mountPoint} is no mount of nsdir but ${top.type} of ${top.source}: umount ${mountPoint}`);
   }
   const health = top === undefined ? undefined : await healthOf(mountPoint);
-  if (kill && health?.alive !== true) {
+  const nothing = top === undefined && !(await isPopulated(instance)) && (await madeHere(instance)).length === 0;
+  if (kill && health?.alive !== true && !nothing) {
     throw new Failure(`--kill needs the tree, which does not answer at ${mountPoint}: nsdir mount ${mountPoint}`);
   }
-  if (kill) await removeContainers(instance);
-  if (health?.alive === true) await (lazy ? detach(mountPoint) : unmountOrExplain(mountPoint));
+  if (kill && !nothing) await removeContainers(instance);
+  if (health?.alive === true) await (lazy ? detach(mountPoint) : unmountOrExplain(instance));
 
   const { daemon, supervisor } = await daemonProcesses(instance);
   await takeDown(instance, health?.alive === false ? STALE_END_TIMEOUT_MS : undefined);
@@ -100,10 +112,11 @@ async function removeAll({ mountPoint }: Instance, names: readonly string[]): Pr
 }
 
 /** A plain umount(8); who is in the way is named. */
-async function unmountOrExplain(mountPoint: string): Promise<void> {
+async function unmountOrExplain(instance: Instance): Promise<void> {
+  const { mountPoint } = instance;
   const { status, stderr } = await unmount(mountPoint);
   if (status === 0) return;
-  const holders = await findHolders(mountPoint);
+  const holders = await findHolders(mountPoint, await ownProcesses(instance));
   const below = await mountsBelow(mountPoint);
   const lines = [
     ...holders.map(
@@ -113,4 +126,10 @@ async function unmountOrExplain(mountPoint: string): Promise<void> {
   ];
   const why = lines.length === 0 ? `  ${printable(stderr)}` : lines.join('\n');
   throw new Failure(`${mountPoint} is busy:\n${why}\nEnd these, or: nsdir umount --lazy ${mountPoint}`);
+}
+
+/** Pids of ours, which nobody needs to end. */
+async function ownProcesses(instance: Instance): Promise<readonly number[]> {
+  const { daemon, supervisor } = await daemonProcesses(instance);
+  return [process.pid, daemon?.pid, supervisor?.pid].filter((pid) => pid !== undefined);
 }

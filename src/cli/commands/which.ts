@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { systemErrno } from '../../errno.ts';
 import { defineCommand, Failure, UsageError } from '../command.ts';
-import { treeAt } from '../place.ts';
+import { answeringTreeAt } from '../place.ts';
 import { MAX_CONTAINERS } from '../tree/reading.ts';
 
 export const which = defineCommand({
@@ -18,7 +18,7 @@ export const which = defineCommand({
   words: [1, 1],
   async run({ words: [word = ''] }) {
     if (!/^[1-9][0-9]{0,6}$/.test(word)) throw new UsageError(`${JSON.stringify(word)} is no process id`);
-    const top = await treeAt(undefined);
+    const top = await answeringTreeAt(undefined);
     const found = await search(top, word);
     if (found === undefined && !existsSync(`/proc/${word}`)) throw new Failure(`there is no process ${word}`);
     process.stdout.write(`${found ?? top}\n`);

@@ -26,6 +26,9 @@ export interface Reading {
 /** Containers that are read; more are counted only as missing, see {@link Reader.truncated}. */
 export const MAX_CONTAINERS = 100_000;
 
+/** Either is listed of a container that started, though somebody may have hidden the other. */
+const STARTED = ['.state', '.init'] as const;
+
 /** Reads under way at once: enough to keep Node's threads busy. */
 const MAX_CONCURRENT = 16;
 
@@ -45,7 +48,7 @@ export class Reader {
     try {
       const entries = await this.#slots.use(() => readdir(directory, { withFileTypes: true }));
       const names = entries.map((entry) => entry.name);
-      const own = names.includes('.state') ? await this.#slots.use(() => figures(directory)) : {};
+      const own = STARTED.some((entry) => names.includes(entry)) ? await this.#slots.use(() => figures(directory)) : {};
       const origin = names.includes('.origin') ? await readFile(path.join(directory, '.origin'), 'utf8') : undefined;
       const inner = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
       const children = await Promise.all(inner.map((entry) => this.read(path.join(directory, entry.name), entry.name)));
@@ -83,7 +86,7 @@ async function figures(directory: string): Promise<Figures> {
   ]);
   const keys = flatKeys(stat ?? '');
   return defined({
-    state: state?.trim(),
+    state: state?.trim() ?? (init === undefined ? undefined : 'running'),
     init: init === undefined ? undefined : Number.parseInt(path.basename(init), 10),
     processes: procs?.split('\n').filter((line) => line !== '').length,
     cpuUsec: keys.get('cpu.usage_usec'),

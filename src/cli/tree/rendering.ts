@@ -92,7 +92,14 @@ function shortened(name: string): string {
   return characters.length <= MAX_LABEL ? name : `${characters.slice(0, MAX_LABEL - 1).join('')}…`;
 }
 
-/** Characters of a label. Wide ones are taken for one column. */
+/** What terminals draw in two columns: East Asian letters and full-width forms (UAX #11), and pictures. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
+
+/** Of a terminal, that a label takes. Marks are drawn upon the letter before them. */
 function columns(label: string): number {
-  return Array.from(label).length;
+  return Array.from(label.replaceAll(/\p{Mn}/gu, '')).reduce(
+    (sum, character) => sum + (WIDE.test(character) ? 2 : 1),
+    0,
+  );
 }

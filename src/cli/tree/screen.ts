@@ -5,9 +5,31 @@ const HOME = '\u001b[H';
 const CLEAR_LINE_END = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
+/** ^C, which is no signal while keys are read one by one. */
+const INTERRUPT = '\u0003';
+
 /** Of a terminal that says 0 because nobody told it (a serial line). */
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
+
+/** Whether it is a terminal that knows these. */
+export function isScreen(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && process.env['TERM'] !== 'dumb';
+}
+
+/** Calls `action` when the key is pressed, or what a terminal sends for ^C, until disposed. Nothing, where it is no terminal. */
+export function keyPressed(terminal: NodeJS.ReadStream, key: string, action: () => void): Disposable {
+  if (!terminal.isTTY) return { [Symbol.dispose]: () => undefined };
+  const pressed = (data: Buffer) => {
+    if (data.includes(key) || data.includes(INTERRUPT)) action();
+  };
+  terminal.setRawMode(true).on('data', pressed);
+  return {
+    [Symbol.dispose]() {
+      terminal.setRawMode(false).off('data', pressed).pause();
+    },
+  };
+}
 
 /** Takes the terminal over until disposed; also restored when the process exits otherwise. */
 export function takeScreen(terminal: NodeJS.WriteStream): Disposable & { draw(lines: readonly string[]): void } {

@@ -232,3 +232,24 @@ describe('enteringOn', () => {
     expect(found).toMatchObject({ name: 'entering', required: false, ...finding });
   });
 });
+
+test('containers that cannot be limited are told of, and are no reason not to mount', async () => {
+  const found = await findings({ files: { '/sys/fs/cgroup/cgroup.controllers': 'hugetlb pids\n' } });
+  expect(lacking(found)).toEqual(['limits']);
+  expect(found.get('limits')).toMatchObject({
+    required: false,
+    problem: 'containers cannot be limited: cgroup v2 does not have memory, cpu',
+  });
+});
+
+test.each([
+  [['file'], '1 entry'],
+  [['file', 'other'], '2 entries'],
+])('a mount point with %j in it has %s', async (names, counted) => {
+  const files = Object.fromEntries(names.map((name) => [`/namespaces/${name}`, '']));
+  const finding = (await findings({ files })).get('mount point');
+  expect(finding).toMatchObject({
+    found: `/namespaces: ${counted}`,
+    problem: expect.stringContaining('would be hidden') as string,
+  });
+});

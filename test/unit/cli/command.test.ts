@@ -47,6 +47,20 @@ describe('defineCommand', () => {
     expect(seen).toEqual([]);
   });
 
+  test.each([
+    { argv: ['web', 'sleep', '1'], typed: 'nsdir probe web -- sleep 1' },
+    { argv: ['-d', '--ns', 'mnt', 'web', 'ls', '-l', '$x'], typed: "nsdir probe -d --ns mnt web -- ls -l '$x'" },
+    { argv: ['web', 'ls', '--help'], typed: 'nsdir probe web -- ls --help' },
+  ])('says what to type for a command without "--": $argv', async ({ argv, typed }) => {
+    const { command, seen } = probe([1, 1], 'required');
+    await expect(command.run(argv)).rejects.toThrow(`put -- before the command: ${typed}`);
+    expect(seen).toEqual([]);
+  });
+
+  test('says how a name is written that begins with a dash', async () => {
+    await expect(probe([1, 1], 'required').command.run(['--', '-x', 'y'])).rejects.toThrow('written ./-x');
+  });
+
   test.each([[['a']], [['a', '--']]])('refuses %j where a command must follow', async (argv) => {
     await expect(probe([1, 1], 'required').command.run(argv)).rejects.toThrow(/command is missing/);
   });

@@ -8,17 +8,25 @@ describe('containerDirectory', () => {
     ['web', '/namespaces/web'],
     ['web/job', '/namespaces/web/job'],
     ['web/job/', '/namespaces/web/job'],
+    ['web//job', '/namespaces/web/job'],
+    ['./web', '/namespaces/web'],
+    ['./-dash', '/namespaces/-dash'],
+    ['/namespaces//web', '/namespaces/web'],
     ['/namespaces/web', '/namespaces/web'],
   ])('of %s is %s', (word, directory) => {
     expect(containerDirectory('/namespaces', word)).toBe(directory);
   });
 
-  test.each(['', '/', '.', '..', 'web/../../etc', '/etc', '.state', 'web//job', 'a\nb', 'n'.repeat(256)])(
+  test.each(['', '/', '.', '..', 'web/../../etc', '/etc', '.state', 'web/./job', 'a\nb', 'n'.repeat(256)])(
     'refuses %j',
     (word) => {
       expect(() => containerDirectory('/namespaces', word)).toThrow(UsageError);
     },
   );
+});
+
+test('containerDirectory says of a path elsewhere where it should be', () => {
+  expect(() => containerDirectory('/namespaces', '/etc')).toThrow('"/etc" is not below /namespaces');
 });
 
 describe('isForeground', () => {

@@ -41,6 +41,16 @@ describe('Reader', () => {
     });
   });
 
+  test('takes one with an init for running, though its .state is hidden', async () => {
+    const web = path.join(root, 'hidden/web');
+    mkdirSync(web, { recursive: true });
+    symlinkSync('/proc/21', path.join(web, '.init'));
+    expect(await new Reader().read(path.join(root, 'hidden'), 'r')).toMatchObject({
+      children: [{ name: 'web', state: 'running', init: 21 }],
+    });
+    rmSync(path.join(root, 'hidden'), { recursive: true });
+  });
+
   test('leaves out what is gone', async () => {
     expect(await new Reader().read(path.join(root, 'gone'))).toBeUndefined();
   });

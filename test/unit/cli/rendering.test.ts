@@ -33,6 +33,11 @@ describe('renderTree', () => {
     ]);
   });
 
+  test('aligns what stands behind wide letters and marks', () => {
+    const rows = renderTree({ name: 'r', children: [leaf('語'), leaf('e\u0301'), leaf('ab')] });
+    expect(rows.slice(2)).toEqual(['├─ 語  -', '├─ e\u0301   -', '└─ ab  -']);
+  });
+
   test('shows the errno of what could not be read', () => {
     expect(renderTree(leaf('x', { error: 'EACCES' })).at(-1)).toBe('x  EACCES');
   });

@@ -18,6 +18,15 @@ describe('recordRefusal', () => {
     expect(web.error).toHaveLength(1000);
   });
 
+  test('names the errno once', () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    recordRefusal(machine, web, new FsError('EPERM', 'Cannot start "web": pivot_root: EPERM'));
+    expect(web.error).toBe('EPERM: Cannot start "web": pivot_root');
+    recordRefusal(machine, web, new FsError('EIO', 'Cannot start "web": pivot_root: EPERM'));
+    expect(web.error).toBe('EIO: Cannot start "web": pivot_root: EPERM');
+  });
+
   test('keeps the last one', () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
