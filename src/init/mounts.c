@@ -175,7 +175,9 @@ static int mount_in_user_namespace(const char *type, const char *target, unsigne
 	if (!strcmp(type, "sysfs") && errno == EPERM) {
 		if (host_trees.sys < 0)
 			return mount("/sys", target, NULL, MS_BIND | MS_REC, NULL);
-		return move_tree(&host_trees.sys, target) || mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | flags, NULL) ? -1 : 0;
+		if (bind_host_tree(&host_trees.sys, "/sys", target))
+			return -1;
+		return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | flags, NULL);
 	}
 	return -1;
 }

@@ -96,10 +96,8 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 	bool joins;
 	pid_t pid;
 
-	if (spec->flags & CLONE_NEWUSER)
-		copy_host_trees(spec, table_for(spec));
+	copy_host_trees(spec);
 	pid = clone_into(opened->cgroup, spec->flags & ~(uint64_t)CLONE_NEWCGROUP, relation, &joins);
-
 	if (pid == 0) {
 		const struct inherited inherited = {
 			.channel = opened->channels[1],

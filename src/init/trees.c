@@ -48,16 +48,20 @@ int move_tree(int *tree, const char *target)
 
 int bind_host_tree(int *tree, const char *source, const char *target)
 {
-	return *tree < 0 ? mount(source, target, NULL, MS_BIND, NULL) : move_tree(tree, target);
+	if (*tree < 0)
+		return mount(source, target, NULL, MS_BIND, NULL);
+	/* A copy shares with the host what is mounted in it later, if the host's does (mount_namespaces(7)). */
+	return move_tree(tree, target) || mount(NULL, target, NULL, MS_PRIVATE, NULL) ? -1 : 0;
 }
 
 /*
  * A procfs of its own, which only a pid namespace of its own allows, is part of such a tree. And what lies under the host's
  * mounts stays hidden from who is not root outside.
  */
-void copy_host_trees(const struct spec *spec, const struct mount_table *table)
+void copy_host_trees(const struct spec *spec)
 {
 	const uint64_t needed = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID;
+	const struct mount_table *table;
 	char program[PATH_MAX];
 
 	if ((spec->flags & needed) != needed || spec->owner || geteuid())
@@ -65,7 +69,7 @@ void copy_host_trees(const struct spec *spec, const struct mount_table *table)
 	host_trees.root = copy_tree(AT_FDCWD, "/");
 	if (host_trees.root < 0)
 		return;
-	host_trees.table = table;
+	host_trees.table = table = table_for(spec);
 	host_trees.sys = copy_tree(AT_FDCWD, "/sys");
 	if (program_beside(spec, program))
 		host_trees.program = copy_tree(AT_FDCWD, program);

@@ -26,9 +26,9 @@ struct host_trees {
 extern struct host_trees host_trees;
 
 /* Before the clone. None are made where they would not help: the container then keeps the tree that it is cloned with. */
-void copy_host_trees(const struct spec *spec, const struct mount_table *table);
+void copy_host_trees(const struct spec *spec);
 
-/* In the new mount namespace: mounts the copy, or else binds `source`. 0, or -1 with errno. */
+/* In the new mount namespace: mounts the copy, privately, or else binds `source`. 0, or -1 with errno. */
 int bind_host_tree(int *tree, const char *source, const char *target);
 
 /* After the clone, in the process that cloned; in the new one, what it has not mounted. */

@@ -38,7 +38,9 @@ it('mounts /proc, /sys, /dev, /run and the cgroups anew inside', async () => {
 it('does so in a user namespace of root’s, where a disk is there without what is mounted in it', async () => {
   await using tree = await mounted();
   using disk = scratch();
-  await tree.ok(`cd ${disk.dir} && mkdir -p a/b && echo x > a/file && mount --bind a a && mount -t tmpfs none a/b`);
+  await tree.ok(
+    `cd ${disk.dir} && mkdir -p a/b && echo x > a/file && mount --bind a a && mount --make-shared a && mount -t tmpfs none a/b`,
+  );
   try {
     await detached(tree, 'web', ['sleep', '1000'], '--ns', 'user,mnt,uts,ipc,pid,cgroup');
     const all = mounts(await okInside(tree, 'web', 'cat /proc/self/mountinfo'));
@@ -50,6 +52,9 @@ it('does so in a user namespace of root’s, where a disk is there without what 
     }
     expect(all.filter(({ point }) => point.startsWith(disk.dir)).map(({ point }) => point)).toEqual([disk.at('a')]);
     expect(await okInside(tree, 'web', `cat ${disk.at('a/file')}; ls /run`)).toBe('x');
+    expect(all.flatMap((mount) => mount.fields).filter((field) => field !== '')).toEqual([]);
+    expect(await okInside(tree, 'web', `mkdir ${disk.at('a/c')}; mount -t tmpfs none ${disk.at('a/c')}`)).toBe('');
+    expect(await tree.ok(`grep -c ${disk.at('a/c')} /proc/self/mountinfo || :`)).toBe('0');
     expect(await okInside(tree, 'web', '! touch /sys/kernel/x 2>/dev/null && ls /dev')).toBe(DEVICES);
     expect(await okInside(tree, 'web', 'echo lost > /dev/null && head -c 3 /dev/zero | od -An -tx1')).toBe(' 00 00 00');
   } finally {
