@@ -10,13 +10,13 @@ const COPY = '/run/copy';
 const BIND = [
   `n=0; while [ "$1" != -- ]; do if [ -d "$1" ]; then mkdir ${COPY}$n; else : >${COPY}$n; fi;`,
   `mount --bind "$1" ${COPY}$n || { echo "Error (nsdir): Cannot bind $1" >&2; exit 1; }; n=$((n + 1)); shift; done;`,
-  `shift; mkdir ${CGROUP}; mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 ${CGROUP}; exec "$@"`,
+  `shift; mkdir ${CGROUP}; mount -t cgroup2 cgroup2 ${CGROUP}; exec "$@"`,
 ].join(' ');
 
 /**
  * Criu binds what is external as root of the new user namespace, where mounts of the machine are locked together
  * (mount_namespaces(7)): so it needs each without what is mounted in it. And a cgroup2 that may be mounted there it cannot
- * make, since the cgroup namespace is made before the user namespace.
+ * make, since the cgroup namespace is made before the user namespace; it has no flags, which could not be taken away.
  */
 export function withCopies(
   mounts: readonly ExternalMount[],

@@ -3,15 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
-import {
-  cpuArguments,
-  CPU_LOG,
-  type ExternalMount,
-  externalMounts,
-  RESTORE_LOG,
-  restoreArguments,
-} from '../checkpoint/arguments.ts';
-import { withCopies } from '../checkpoint/copies.ts';
+import { cpuArguments, CPU_LOG, RESTORE_LOG } from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
 import {
   FILES_IMAGE,
@@ -36,17 +28,15 @@ import type { ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { isOfUser } from './owner.ts';
 import { programFile } from './program.ts';
+import { restoreCommand } from './restore-command.ts';
 import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
-import { connectVeths, vethArgument } from './veths.ts';
+import { connectVeths } from './veths.ts';
 
 /** 512 MB take less than a second; what takes this long hangs, and is killed with all it has made. */
 const RESTORE_LIMIT_MS = 120_000;
 
 /** What mounts of the machine's file systems are called (`externalMounts`), before their number. */
 const DISK = 'disk';
-
-/** Where containers have cgroup v2 (src/init/mounts.c). */
-const CGROUPS = '/sys/fs/cgroup';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
 
@@ -197,36 +187,12 @@ function onMachine({ bundle, mounts }: Manifest, file: string, key: string | und
   return path.join(bundle.sources[index] ?? '/', path.relative(mounts[index] ?? '/', file));
 }
 
-/** Of the child of the launcher that becomes criu. */
-function commandFor(criu: Criu, program: string | undefined, { manifest, place, images, frozen }: Prepared): string[] {
-  const { bundle, veths = [], kinds, mountPoint } = manifest;
-  const inUserNamespace = kinds.includes('user');
-  const mounts = externalMounts({
-    tree: mountPoint === '' ? undefined : mountPoint,
-    program,
-    disks: manifest.mounts.map((at, index) => ({ mountPoint: at, source: bundle?.sources[index] ?? at })),
-    cgroup: inUserNamespace ? CGROUPS : undefined,
-  });
-  const command = (found: readonly ExternalMount[]) => [
-    criu.program,
-    ...restoreArguments({
-      imagesDir: images,
-      workDir: place.work,
-      mounts: found,
-      files: bundle?.files ?? [],
-      veths: veths.map(vethArgument),
-      stopped: frozen,
-    }),
-  ];
-  return inUserNamespace ? withCopies(mounts, command) : command(mounts);
-}
-
 type Prepared = Arrived & { readonly images: string };
 
 async function run(machine: Machine, container: Container, criu: Criu, arrived: Prepared): Promise<void> {
   const { instance, store, events, launcher, files } = machine;
   const { manifest, place, frozen, unique } = arrived;
-  const { bundle, veths } = manifest;
+  const { bundle, veths = [] } = manifest;
   const program = bundle ? undefined : programFile(instance.stateDir, manifest.program);
   await stat(program ?? bundle?.root ?? '/').catch((cause: unknown) => {
     const lacks = bundle ? `there is no ${bundle.root}` : `it runs another version's init, ${manifest.program}`;
@@ -253,12 +219,18 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
         workDir: place.work,
         root: bundle?.root ?? '/',
         output: bundle && stateFiles(instance, container.serial).output,
-        command: commandFor(criu, program, arrived),
+        command: restoreCommand(criu, {
+          manifest,
+          imagesDir: arrived.images,
+          workDir: place.work,
+          program,
+          frozen,
+        }),
       },
       RESTORE_LIMIT_MS,
       () => void kill(machine, leaf, { limitMs: 0 }),
     );
-    await connectVeths(veths ?? []);
+    await connectVeths(veths);
     if (frozen) {
       await freeze(files, directory);
       // From its stop it goes on only when it is thawed.

@@ -95,8 +95,8 @@ it('a copy of it runs beside it, in a user namespace of its own', async () => {
   await counter.beyond(counter.last() + 2);
 });
 
-it('comes back frozen if it was', async () => {
-  const counter = await counterIn('web');
+it('comes back frozen if it was, and with no more kinds of namespaces than it needs', async () => {
+  const counter = await counterIn('web', ['user', 'mnt', 'pid']);
   await tree.ok('echo frozen > web/.state');
   await isSaved(`tar cf ${disk.at('web.tar')} web && rm -rf web && tar xf ${disk.at('web.tar')}`);
   expect(await tree.ok('cat web/.state')).toBe('frozen');
