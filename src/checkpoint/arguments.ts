@@ -7,6 +7,9 @@ const COMMON = ['--tcp-established', '--file-locks', '--link-remap', '--ext-unix
 const NEW_ROOT = '/run/root';
 const TREE = '/run/tree';
 
+/** Where it has cgroup v2 as a container with a user namespace is to see it (copies.ts). */
+export const CGROUP = '/run/cgroup';
+
 /** Where it has the file that output goes to. */
 const OUTPUT_FD = 3;
 
@@ -42,12 +45,15 @@ export interface Surroundings {
   /** The init's program, as the machine has it; absent where the init is not ours. */
   readonly program: string | undefined;
   readonly disks: readonly { readonly mountPoint: string; readonly source: string }[];
+  /** Where it has cgroup v2, if that is not mounted anew by criu. */
+  readonly cgroup?: string | undefined;
 }
 
-export function externalMounts({ tree, program, disks }: Surroundings): ExternalMount[] {
+export function externalMounts({ tree, program, disks, cgroup }: Surroundings): ExternalMount[] {
   return [
     ...(tree === undefined ? [] : [{ mountPoint: tree, key: 'tree', source: TREE }]),
     ...(program === undefined ? [] : [{ mountPoint: PROGRAM_INSIDE, key: 'program', source: program }]),
+    ...(cgroup === undefined ? [] : [{ mountPoint: cgroup, key: 'cgroup', source: CGROUP }]),
     ...disks.map((disk, index) => ({ ...disk, key: `disk${index}` })),
   ];
 }

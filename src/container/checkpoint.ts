@@ -201,13 +201,12 @@ async function dump(
 ): Promise<void> {
   const { init } = node;
   if (!init) throw new FsError('EIO', `Cannot ${what}: the init of "${pathOf(node)}" has ended`);
-  const { tree, disks, program } = surroundings;
   const args = dumpArguments({
     init: init.pid,
     cgroupDir: ownLeaf(machine.cgroupOf(node)),
     imagesDir: place.images,
     workDir: place.work,
-    mounts: externalMounts({ tree, program, disks }),
+    mounts: externalMounts(surroundings),
     files: bundle?.files ?? [],
   });
   try {

@@ -8,6 +8,7 @@ import { ifThere, readIfThere, readlinkIfAllowed } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { parseMountinfo } from '../mountinfo.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
+import { rootOf } from '../proc/id-map.ts';
 import { namespacesOf, readStat, readStatus } from '../proc/process.ts';
 import { chainOf, pathOf, type Container } from './container.ts';
 import { foreignMounts } from './foreign-mounts.ts';
@@ -51,14 +52,14 @@ export async function preflight(machine: Machine, container: Container): Promise
     if (kinds.includes(kind)) continue;
     throw cannot(`it has no ${kind} namespace of its own; start it with one: the default is enough`);
   }
-  if (chainOf(container).some((around) => around.init && around.kinds?.includes('user')))
-    throw cannot('it has a user namespace, and its mount tree is the machine’s; start it without');
   const isOurs = wayOf(container).isInitOurs;
+  const inUserNamespace = usesUserNamespace(machine, container, isOurs, cannot);
   const runsInside = () => readlinkIfAllowed(files, `/proc/${init.pid}/exe`) === PROGRAM_INSIDE;
   if (isOurs && !(await waitUntil(runsInside, PROGRAM_WAIT_MS))) {
+    if (inUserNamespace) throw cannot('its mount tree is the machine’s, as in any user namespace before Linux 5.2');
     throw cannot('its init was started by another version of nsdir; stop and start it first');
   }
-  const hidden = isOurs ? undefined : mountOfNobody(machine, init.pid);
+  const hidden = isOurs ? undefined : mountOfNobody(machine, container);
   if (hidden !== undefined) {
     throw cannot(`what it has mounted at ${hidden} cannot be seen on the machine, so it could not be found again`);
   }
@@ -83,9 +84,37 @@ export async function preflight(machine: Machine, container: Container): Promise
     );
     if (foreign)
       throw cannot(`${name} has a ${foreign.kind} namespace of its own; end it first, or make a container of it`);
-    const why = obstacle(machine, pid, isOurs && pid === init.pid);
+    const why = obstacle(machine, pid, { isInit: isOurs && pid === init.pid, inUserNamespace });
     if (why !== undefined) throw cannot(`${name} ${why}`);
   }
+}
+
+/**
+ * Whether it has a user namespace of its own. That must be root's, in the machine's, of a container that was made here:
+ * CRIU makes it anew where the machine is, with mounts that are each bound alone.
+ */
+function usesUserNamespace(
+  { files }: Machine,
+  container: Container,
+  isOurs: boolean,
+  cannot: (why: string) => FsError,
+): boolean {
+  const { init, kinds = [] } = container;
+  const around = chainOf(container).find((outer) => outer !== container && outer.init && outer.kinds?.includes('user'));
+  if (around) {
+    throw cannot(
+      `it is in the user namespace of "${pathOf(around)}", where CRIU cannot make it anew; end it, or move it out`,
+    );
+  }
+  if (!init || !kinds.includes('user')) return false;
+  if (!isOurs) throw cannot('its bundle has a user namespace; start it without');
+  const owner = rootOf(files, init.pid, 'uid');
+  if (owner !== 0) {
+    throw cannot(
+      `it runs as uid ${String(owner)}, in a user namespace with the machine’s mount tree; only root’s can be saved`,
+    );
+  }
+  return true;
 }
 
 /** CRIU puts the old root at `tmp` in the new one, or at a directory that it makes there. */
@@ -96,8 +125,8 @@ function hasNoPlaceForCriu({ files }: Machine, init: Pid): boolean {
 }
 
 /** A mount point of a bundle's of which the machine does not know what is there. */
-function mountOfNobody(machine: Machine, init: Pid): string | undefined {
-  const { root, disks } = foreignMounts(machine, init);
+function mountOfNobody(machine: Machine, container: Container): string | undefined {
+  const { root, disks } = foreignMounts(machine, container);
   return root === undefined ? '/' : disks.find(({ source }) => source === undefined)?.mountPoint;
 }
 
@@ -111,10 +140,16 @@ function byAncestry({ files }: Machine, pids: readonly Pid[]): { pid: number; pa
     .sort((a, b) => a.since - b.since || a.pid - b.pid);
 }
 
-function obstacle({ files }: Machine, pid: Pid, isInit: boolean): string | undefined {
+interface Place {
+  readonly isInit: boolean;
+  readonly inUserNamespace: boolean;
+}
+
+function obstacle({ files }: Machine, pid: Pid, { isInit, inUserNamespace }: Place): string | undefined {
   const status = readStatus(files, pid);
   if (status?.tracerPid) return `is traced by process ${status.tracerPid}; detach that first`;
-  if (status?.uids.some((uid) => uid !== 0) && !maySetLimits(files)) {
+  // Over a user namespace that root made, root has all capabilities (user_namespaces(7)).
+  if (!inUserNamespace && status?.uids.some((uid) => uid !== 0) && !maySetLimits(files)) {
     return 'is not root’s, and CRIU needs CAP_SYS_RESOURCE for that, which this machine does not give';
   }
   for (const descriptor of (ifThere(() => readdirSync(`/proc/${pid}/fd`)) ?? []).slice(0, DESCRIPTORS_LIMIT)) {

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
-import { cpuArguments, CPU_LOG, externalMounts, RESTORE_LOG, restoreArguments } from '../checkpoint/arguments.ts';
+import { cpuArguments, CPU_LOG, RESTORE_LOG } from '../checkpoint/arguments.ts';
 import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
 import {
   FILES_IMAGE,
@@ -28,8 +28,9 @@ import type { ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { isOfUser } from './owner.ts';
 import { programFile } from './program.ts';
+import { restoreCommand } from './restore-command.ts';
 import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
-import { connectVeths, vethArgument } from './veths.ts';
+import { connectVeths } from './veths.ts';
 
 /** 512 MB take less than a second; what takes this long hangs, and is killed with all it has made. */
 const RESTORE_LIMIT_MS = 120_000;
@@ -218,21 +219,13 @@ async function run(machine: Machine, container: Container, criu: Criu, arrived: 
         workDir: place.work,
         root: bundle?.root ?? '/',
         output: bundle && stateFiles(instance, container.serial).output,
-        command: [
-          criu.program,
-          ...restoreArguments({
-            imagesDir: arrived.images,
-            workDir: place.work,
-            mounts: externalMounts({
-              tree: manifest.mountPoint === '' ? undefined : manifest.mountPoint,
-              program,
-              disks: manifest.mounts.map((at, index) => ({ mountPoint: at, source: bundle?.sources[index] ?? at })),
-            }),
-            files: bundle?.files ?? [],
-            veths: veths.map(vethArgument),
-            stopped: frozen,
-          }),
-        ],
+        command: restoreCommand(criu, {
+          manifest,
+          imagesDir: arrived.images,
+          workDir: place.work,
+          program,
+          frozen,
+        }),
       },
       RESTORE_LIMIT_MS,
       () => void kill(machine, leaf, { limitMs: 0 }),

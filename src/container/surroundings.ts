@@ -4,7 +4,6 @@ import type { SavedBundle } from '../checkpoint/manifest.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { ifThere, readIfThere, readlinkIfAllowed, type FileAccess } from '../files.ts';
-import type { Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { bundleDirectory } from './bundle-place.ts';
 import type { Container } from './container.ts';
@@ -19,12 +18,12 @@ export async function whatItHas(
   container: Container,
 ): Promise<{ readonly surroundings: Surroundings; readonly bundle: SavedBundle | undefined }> {
   const { instance } = machine;
-  const { tree, root, disks } = foreignMounts(machine, container.init?.pid ?? (0 as Pid));
+  const { tree, root, disks, cgroup } = foreignMounts(machine, container);
   const isOurs = wayOf(container).isInitOurs;
   const program = isOurs ? programFile(instance.stateDir, currentProgram(instance.stateDir)) : undefined;
   // A container of ours has the machine's files at the machine's places.
   const found = disks.map(({ mountPoint, source }) => ({ mountPoint, source: isOurs ? mountPoint : (source ?? '') }));
-  const surroundings = { tree, program, disks: found };
+  const surroundings = { tree, program, disks: found, cgroup };
   if (isOurs) return { surroundings, bundle: undefined };
   const bundle = {
     path: bundleDirectory(machine, container),

@@ -1,5 +1,6 @@
 /* What the launcher's child does before it serves: from a clone of the launcher to a container's init. */
 #include "nsdir-init.h"
+#include "trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,14 +86,15 @@ static const char *open_stdio(void)
 
 static const char *prepare(const struct spec *spec, const struct inherited *inherited, int *commands)
 {
-	const int kept[] = { inherited->channel, inherited->commands, inherited->program };
+	int kept[3 + HOST_TREES_MAX] = { inherited->channel, inherited->commands, inherited->program };
+	const int count = 3 + list_host_trees(kept + 3);
 	const char *failed;
 
 	if (spec->owner && (failed = settle_owner()))
 		return failed;
 	if ((failed = enter_cgroup(spec, inherited->cgroup, inherited->parent)))
 		return failed;
-	close_all_but(kept, sizeof(kept) / sizeof(*kept));
+	close_all_but(kept, count);
 	if (!spec->owner) /* who has one is executed anew before he may look into it */
 		prctl(PR_SET_DUMPABLE, 1); /* from here on there is nothing in it to hide, see start.c */
 	setsid();

@@ -1,6 +1,7 @@
 /* A container's own mount tree: the one CRIU can dump, and of the host only its disk file systems. */
 #include "nsdir-init.h"
 #include "mount-table.h"
+#include "trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,11 +75,13 @@ void refresh_mounts(void)
 }
 
 /* The table of the namespace the container is made from, which for a nested one is not the launcher's. */
-static const struct mount_table *table_for(const struct spec *spec)
+const struct mount_table *table_for(const struct spec *spec)
 {
 	const struct mount_table *table;
 	int mountinfo;
 
+	if (host_trees.table)
+		return host_trees.table;
 	if (!spec->parent && known)
 		return known;
 	mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -149,6 +152,7 @@ static void keep_resolver(void)
 static void bind_disks(const struct spec *spec, const struct mount_table *table)
 {
 	char target[PATH_MAX];
+	int none = -1;
 
 	for (int index = 0; index < table->bind_count; index++) {
 		const char *point = table->binds[index];
@@ -156,20 +160,25 @@ static void bind_disks(const struct spec *spec, const struct mount_table *table)
 		/* One that has no place in the container, or went away meanwhile, is left out. */
 		if (!is_within(point, spec->mount_point) &&
 		    snprintf(target, sizeof(target), STAGING "%s", point) < (int)sizeof(target))
-			mount(point, target, NULL, MS_BIND, NULL);
+			bind_host_tree(host_trees.table ? &host_trees.disks[index] : &none, point, target);
 	}
 }
 
 /*
  * In a user namespace that has not all ids, there may be no group 5; and a sysfs is for who has the network that it shows
- * (user_namespaces(7)): then the machine's is bound, with all that is locked to it.
+ * (user_namespaces(7)): then the machine's is bound, if there is no copy of it with all that is locked to it.
  */
 static int mount_in_user_namespace(const char *type, const char *target, unsigned long flags)
 {
 	if (!strcmp(type, "devpts") && errno == EINVAL)
 		return mount(type, target, type, flags, "newinstance,ptmxmode=0666,mode=620");
-	if (!strcmp(type, "sysfs") && errno == EPERM)
-		return mount("/sys", target, NULL, MS_BIND | MS_REC, NULL);
+	if (!strcmp(type, "sysfs") && errno == EPERM) {
+		if (host_trees.sys < 0)
+			return mount("/sys", target, NULL, MS_BIND | MS_REC, NULL);
+		if (bind_host_tree(&host_trees.sys, "/sys", target))
+			return -1;
+		return mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | flags, NULL);
+	}
 	return -1;
 }
 
@@ -188,8 +197,8 @@ static const char *mount_fresh(const struct mount_table *table)
 }
 
 /*
- * In a user namespace the host's mounts are locked together (mount_namespaces(7)): the tree stays, with a new /proc. So it
- * does in a container in one that has such a tree, which cannot be bound without what is mounted in it (EINVAL).
+ * In a user namespace the host's mounts are locked together (mount_namespaces(7)): without copies of them the tree stays,
+ * with a new /proc. So it does in a container in one that has such a tree, which cannot be bound without what is mounted in it (EINVAL).
  */
 static const char *adapt_host_tree(const struct spec *spec, int own)
 {
@@ -229,14 +238,15 @@ const char *own_mount_tree(const struct spec *spec)
 		return "make mounts private";
 	if (spec->inode && (own = open_own_directory(spec)) < 0)
 		return "open its directory";
-	if (spec->flags & CLONE_NEWUSER)
+	if (spec->flags & CLONE_NEWUSER && !host_trees.table)
 		return adapt_host_tree(spec, own);
 	table = table_for(spec); /* before /proc is covered */
-	failed = mount("/", STAGING, NULL, MS_BIND, NULL) ? "bind /" : NULL;
+	failed = bind_host_tree(&host_trees.root, "/", STAGING) ? "bind /" : NULL;
 	if (failed && errno == EINVAL)
 		return adapt_host_tree(spec, own);
 	if (failed || (failed = build_root(spec, table, own)))
 		return failed;
+	close_host_trees();
 	if (chdir(STAGING) || syscall(SYS_pivot_root, ".", "."))
 		return "pivot_root";
 	if (umount2(".", MNT_DETACH))

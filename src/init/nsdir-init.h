@@ -12,6 +12,7 @@
 #define NSDIR_INIT_H
 
 #define _GNU_SOURCE
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,8 @@ struct owner {
 	const char *uid_map, *gid_map; /* of its user namespace (user_namespaces(7)); empty: it has its parent's, where `uid` is 0 */
 	uint64_t processes;            /* RLIMIT_NPROC */
 };
+
+struct mount_table;
 
 /* A container to be started, as the daemon asks for it. Strings live in the launcher's receive buffer. */
 struct spec {
@@ -102,6 +105,8 @@ void set_title(const char *name);
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
 
 /* usernamespace.c */
+int number_in(int proc, pid_t pid);
+int map_ids(int proc, pid_t pid, const char *file);
 int map_ids_of_user(pid_t pid);
 
 /* owner.c */
@@ -119,7 +124,7 @@ void make_path(const char *path, bool with_last);
 /* mounts.c */
 void watch_mounts(void);
 void refresh_mounts(void);
-int open_own_directory(const struct spec *spec);
+const struct mount_table *table_for(const struct spec *spec);
 const char *own_mount_tree(const struct spec *spec);
 
 /* lookup.c */
@@ -130,6 +135,7 @@ const char *own_mount_tree(const struct spec *spec);
 int lookup_in(const char *root, const char *cwd, const char *name);
 
 /* program.c */
+bool program_beside(const struct spec *spec, char path[PATH_MAX]);
 const char *place_program(const struct spec *spec);
 const char *commands_socket(const struct spec *spec);
 void become_program(const struct spec *spec, int commands);

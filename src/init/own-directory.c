@@ -1,5 +1,6 @@
 /* A container's own directory in the daemon's tree, which it sees at the mount point as if it were the whole. */
 #include "nsdir-init.h"
+#include "trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,23 +27,6 @@ struct statx_fields {
 	uint64_t inode;
 	char rest[216];
 };
-
-/* Of linux/mount.h, which older headers lack (Linux 5.2). */
-#ifndef SYS_open_tree
-#define SYS_open_tree 428
-#endif
-#ifndef SYS_move_mount
-#define SYS_move_mount 429
-#endif
-#ifndef OPEN_TREE_CLONE
-#define OPEN_TREE_CLONE 1
-#endif
-#ifndef OPEN_TREE_CLOEXEC
-#define OPEN_TREE_CLOEXEC O_CLOEXEC
-#endif
-#ifndef MOVE_MOUNT_F_EMPTY_PATH
-#define MOVE_MOUNT_F_EMPTY_PATH 4
-#endif
 
 /* Goes down from `directory` by one name, no symlink; closes `directory`. */
 static int step_down(int directory, const char *name)
@@ -123,16 +107,9 @@ static int mount_by_path(int directory, const char *target)
 /* Binds an open directory, by its path where the kernel cannot do it by descriptor (before Linux 5.2). */
 static int bind_directory(int own, const char *target)
 {
-	int tree = (int)syscall(SYS_open_tree, own, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	int result, error;
+	int tree = copy_tree(own, "");
 
-	if (tree < 0)
-		return mount_by_path(own, target);
-	result = (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
-	error = errno;
-	close(tree);
-	errno = error;
-	return result;
+	return tree < 0 ? mount_by_path(own, target) : move_tree(&tree, target);
 }
 
 /*

@@ -3,6 +3,7 @@
  * anew elsewhere. The file is bound read-only, so that nobody inside writes the program others are started from.
  */
 #include "nsdir-init.h"
+#include "trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,19 +30,24 @@ enum { COMMANDS = 3, CHANNEL = 4, FIRST_FREE = 5 };
 
 static bool placed;
 
+/* The program that the daemon keeps beside the sockets of inits; false where there is none that can be run. */
+bool program_beside(const struct spec *spec, char path[PATH_MAX])
+{
+	const char *slash = strrchr(spec->socket, '/');
+
+	return slash && snprintf(path, PATH_MAX, "%.*s/nsdir-init", (int)(slash - spec->socket), spec->socket) < PATH_MAX &&
+	       access(path, X_OK) == 0;
+}
+
 /*
- * With the new root as working directory, before the host's tree is gone: binds the program that the daemon keeps beside
- * the sockets of inits. Where there is none the init stays what the launcher cloned. NULL, or the step that failed.
+ * With the new root as working directory, before the host's tree is gone: binds the program. Where there is none the init stays what the launcher cloned. NULL, or the step that failed.
  */
 const char *place_program(const struct spec *spec)
 {
-	const char *slash = strrchr(spec->socket, '/');
 	char source[PATH_MAX];
 	int fd;
 
-	if (!slash || snprintf(source, sizeof(source), "%.*s/nsdir-init", (int)(slash - spec->socket), spec->socket) >= PATH_MAX)
-		return NULL;
-	if (access(source, X_OK))
+	if (!program_beside(spec, source))
 		return NULL;
 	if (mkdir(PLACE, 0700))
 		return "make " PLACE;
@@ -49,7 +55,7 @@ const char *place_program(const struct spec *spec)
 	if (fd < 0)
 		return "make " PROGRAM;
 	close(fd);
-	if (mount(source, PROGRAM, NULL, MS_BIND, NULL) ||
+	if (bind_host_tree(&host_trees.program, source, PROGRAM) ||
 	    mount(NULL, PROGRAM, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NODEV, NULL))
 		return "bind " PROGRAM;
 	placed = true;

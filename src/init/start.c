@@ -1,5 +1,6 @@
 /* Making a container's first process. */
 #include "nsdir-init.h"
+#include "trees.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,54 +41,6 @@ static const struct {
 	{ CLONE_NEWPID, "pid_for_children" },
 	{ CLONE_NEWTIME, "time_for_children" },
 };
-
-/* The number that the instance of procfs at `proc` has for this process's child `pid`, or -1 (pidfd_open(2)). */
-static int number_in(int proc, pid_t pid)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), fd, number = -1;
-	char path[48], text[1024];
-	ssize_t length;
-	char *at;
-
-	snprintf(path, sizeof(path), "self/fdinfo/%d", pidfd);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	length = read(fd, text, sizeof(text) - 1);
-	text[length > 0 ? length : 0] = '\0';
-	if ((at = strstr(text, "\nPid:")))
-		sscanf(at, "\nPid: %d", &number);
-	close(fd);
-	close(pidfd);
-	return number;
-}
-
-/*
- * Writes an identity map of all ids that this process's own user namespace has, for a child in a new one
- * (user_namespaces(7)). Must be done from the parent namespace.
- */
-static int map_ids(int proc, pid_t pid, const char *file)
-{
-	char own[4096], map[4096], path[48];
-	unsigned int inside, outside, count;
-	int used, fd, length = 0;
-	ssize_t size;
-
-	snprintf(path, sizeof(path), "self/%s", file);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	size = read(fd, own, sizeof(own) - 1);
-	close(fd);
-	own[size > 0 ? size : 0] = '\0';
-	for (char *at = own; sscanf(at, "%u %u %u%n", &inside, &outside, &count, &used) == 3; at += used)
-		length += snprintf(map + length, sizeof(map) - (size_t)length, "%u %u %u\n", inside, inside, count);
-	snprintf(path, sizeof(path), "%d/%s", number_in(proc, pid), file);
-	fd = openat(proc, path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	size = write(fd, map, (size_t)length);
-	close(fd);
-	return size == length ? 0 : -1;
-}
 
 /*
  * Clones this process into `cgroup`, with the namespaces of `flags`; `relation` is CLONE_PARENT or 0. Where the kernel,
@@ -141,8 +94,10 @@ static int move_child(int cgroup, pid_t pid)
 static pid_t clone_init(const struct spec *spec, const struct opened *opened, uint64_t relation)
 {
 	bool joins;
-	pid_t pid = clone_into(opened->cgroup, spec->flags & ~(uint64_t)CLONE_NEWCGROUP, relation, &joins);
+	pid_t pid;
 
+	copy_host_trees(spec);
+	pid = clone_into(opened->cgroup, spec->flags & ~(uint64_t)CLONE_NEWCGROUP, relation, &joins);
 	if (pid == 0) {
 		const struct inherited inherited = {
 			.channel = opened->channels[1],
@@ -154,6 +109,7 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 
 		init_main(spec, &inherited);
 	}
+	close_host_trees();
 	if (pid > 0 && (spec->flags & CLONE_NEWUSER || spec->owner)) {
 		if (map_child(spec, opened->proc, pid) || (joins && spec->owner && move_child(opened->cgroup, pid)))
 			kill(pid, SIGKILL);

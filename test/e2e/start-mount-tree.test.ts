@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { okInside } from '../support/containers.ts';
+import { detached, okInside, scratch } from '../support/containers.ts';
 import { mounted } from '../support/mounted.ts';
 
 /** Mount points of a process's mount namespace, with type, options, and optional fields such as `shared:1`. */
@@ -14,20 +14,52 @@ function mounts(mountinfo: string) {
     });
 }
 
+const DEVICES = 'fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero';
+
+/** What a container has, with the type of each. */
+const OWN = {
+  '/proc': 'proc',
+  '/sys': 'sysfs',
+  '/dev': 'tmpfs',
+  '/dev/pts': 'devpts',
+  '/dev/shm': 'tmpfs',
+  '/run': 'tmpfs',
+  '/sys/fs/cgroup': 'cgroup2',
+};
+
 it('mounts /proc, /sys, /dev, /run and the cgroups anew inside', async () => {
   await using tree = await mounted();
   const all = mounts(await okInside(tree, 'web', 'cat /proc/self/mountinfo'));
-  const type = (point: string) => all.find((mount) => mount.point === point)?.type;
-  expect(['/proc', '/sys', '/dev', '/dev/pts', '/dev/shm', '/run', '/sys/fs/cgroup', tree.dir].map(type)).toEqual([
-    'proc',
-    'sysfs',
-    'tmpfs',
-    'devpts',
-    'tmpfs',
-    'tmpfs',
-    'cgroup2',
-    'fuse.nsdir',
-  ]);
+  for (const [point, type] of Object.entries({ ...OWN, [tree.dir]: 'fuse.nsdir' })) {
+    expect(all.find((mount) => mount.point === point)?.type, point).toBe(type);
+  }
+});
+
+it('does so in a user namespace of root’s, where a disk is there without what is mounted in it', async () => {
+  await using tree = await mounted();
+  using disk = scratch();
+  await tree.ok(
+    `cd ${disk.dir} && mkdir -p a/b && echo x > a/file && mount --bind a a && mount --make-shared a && mount -t tmpfs none a/b`,
+  );
+  try {
+    await detached(tree, 'web', ['sleep', '1000'], '--ns', 'user,mnt,uts,ipc,pid,cgroup');
+    const all = mounts(await okInside(tree, 'web', 'cat /proc/self/mountinfo'));
+    for (const [point, type] of Object.entries({ ...OWN, [tree.dir]: 'fuse.nsdir' })) {
+      expect(
+        all.filter((mount) => mount.point === point).map((mount) => mount.type),
+        point,
+      ).toEqual([type]);
+    }
+    expect(all.filter(({ point }) => point.startsWith(disk.dir)).map(({ point }) => point)).toEqual([disk.at('a')]);
+    expect(await okInside(tree, 'web', `cat ${disk.at('a/file')}; ls /run`)).toBe('x');
+    expect(all.flatMap((mount) => mount.fields).filter((field) => field !== '')).toEqual([]);
+    expect(await okInside(tree, 'web', `mkdir ${disk.at('a/c')}; mount -t tmpfs none ${disk.at('a/c')}`)).toBe('');
+    expect(await tree.ok(`grep -c ${disk.at('a/c')} /proc/self/mountinfo || :`)).toBe('0');
+    expect(await okInside(tree, 'web', '! touch /sys/kernel/x 2>/dev/null && ls /dev')).toBe(DEVICES);
+    expect(await okInside(tree, 'web', 'echo lost > /dev/null && head -c 3 /dev/zero | od -An -tx1')).toBe(' 00 00 00');
+  } finally {
+    await tree.ok(`cd ${disk.dir} && umount -l a/b && umount -l a`);
+  }
 });
 
 it('shows only its own processes in /proc', async () => {
@@ -39,9 +71,7 @@ it('keeps /sys read-only, and has devices that work', async () => {
   await using tree = await mounted();
   expect(await okInside(tree, 'web', '! touch /sys/kernel/x 2>/dev/null && echo refused')).toBe('refused');
   expect(await okInside(tree, 'web', 'echo lost > /dev/null && head -c 3 /dev/zero | od -An -tx1')).toBe(' 00 00 00');
-  expect(await okInside(tree, 'web', 'ls /dev')).toBe(
-    'fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero',
-  );
+  expect(await okInside(tree, 'web', 'ls /dev')).toBe(DEVICES);
 });
 
 it('keeps what is mounted inside to itself, and does not see what is mounted outside later', async () => {
