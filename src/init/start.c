@@ -111,6 +111,7 @@ static pid_t clone_into(int cgroup, uint64_t flags, uint64_t relation, bool *joi
 /* Descriptors of a start that are closed when the process was made. */
 struct opened {
 	int cgroup, parent, proc;
+	bool enters_cgroup; /* the parent's cgroup namespace is another than the launcher's */
 	int channels[2]; /* the launcher's end and the init's */
 	int commands, program;
 };
@@ -147,7 +148,7 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 		const struct inherited inherited = {
 			.channel = opened->channels[1],
 			.cgroup = joins && !spec->owner ? opened->cgroup : -1,
-			.parent = opened->parent,
+			.parent = opened->enters_cgroup ? opened->parent : -1,
 			.commands = opened->commands,
 			.program = opened->program,
 		};
@@ -235,6 +236,16 @@ static _Noreturn void help(const struct spec *spec, struct opened *opened)
 	_exit(0);
 }
 
+/* Whether `pid` has another cgroup namespace: into its own one only who has rights over that may go (setns(2)). */
+static bool has_other_cgroups(pid_t pid)
+{
+	struct stat here, there;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", pid);
+	return stat("/proc/self/ns/cgroup", &here) == 0 && stat(path, &there) == 0 && here.st_ino != there.st_ino;
+}
+
 static int open_all(const struct spec *spec, struct opened *opened, const char **step)
 {
 	*step = "open its cgroup";
@@ -245,6 +256,7 @@ static int open_all(const struct spec *spec, struct opened *opened, const char *
 		opened->parent = (int)syscall(SYS_pidfd_open, spec->parent, 0);
 		if (opened->parent < 0)
 			return errno;
+		opened->enters_cgroup = has_other_cgroups(spec->parent);
 		if (spec->parent_start && start_time_of(spec->parent) != spec->parent_start)
 			return ESRCH;
 	}
@@ -275,7 +287,9 @@ static void close_one(int fd)
  */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step)
 {
-	struct opened opened = { -1, -1, -1, { -1, -1 }, -1, -1 };
+	struct opened opened = {
+		.cgroup = -1, .parent = -1, .proc = -1, .channels = { -1, -1 }, .commands = -1, .program = -1,
+	};
 	int error = open_all(spec, &opened, step);
 
 	*pid = *helper = 0;
