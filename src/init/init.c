@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,6 +35,16 @@ static int join_cgroup(int cgroup)
 	if (procs >= 0)
 		close(procs);
 	return result;
+}
+
+/* Whether `pid` has another cgroup namespace: into its own one only who has rights over that may go (setns(2)). */
+bool has_other_cgroups(pid_t pid)
+{
+	struct stat here, there;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", pid);
+	return stat("/proc/self/ns/cgroup", &here) == 0 && stat(path, &there) == 0 && here.st_ino != there.st_ino;
 }
 
 /* The new namespace's root is the cgroup the process is in, so that comes first (cgroup_namespaces(7)). */

@@ -107,6 +107,9 @@ void set_title(const char *name);
 /* start.c */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
 
+/* init.c */
+bool has_other_cgroups(pid_t pid);
+
 /* usernamespace.c */
 int map_ids_of_user(pid_t pid);
 

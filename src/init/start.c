@@ -138,7 +138,18 @@ static int move_child(int cgroup, pid_t pid)
 	return result;
 }
 
-/* The child's part never returns. */
+static void report_failure(const struct opened *opened, const char *step)
+{
+	struct report report = { .error = errno ? errno : EIO };
+
+	strncpy(report.step, step, sizeof(report.step) - 1);
+	send(opened->channels[1], &report, sizeof(report), MSG_NOSIGNAL);
+}
+
+/*
+ * The child's part never returns. Where it has no maps it is told nothing and ends with its channel, or is killed by the
+ * launcher, whose child it is: a helper does not know whose its number is by then.
+ */
 static pid_t clone_init(const struct spec *spec, const struct opened *opened, uint64_t relation)
 {
 	bool joins;
@@ -157,7 +168,7 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 	}
 	if (pid > 0 && (spec->flags & CLONE_NEWUSER || spec->owner)) {
 		if (map_child(spec, opened->proc, pid) || (joins && spec->owner && move_child(opened->cgroup, pid)))
-			kill(pid, SIGKILL);
+			report_failure(opened, "map its ids");
 		else
 			send(opened->channels[0], "", 1, MSG_NOSIGNAL);
 	}
@@ -227,23 +238,9 @@ static _Noreturn void help(const struct spec *spec, struct opened *opened)
 	close_all_but(kept, sizeof(kept) / sizeof(*kept));
 	if (!failed)
 		failed = start_from_inside(spec, opened);
-	if (failed) {
-		struct report report = { .error = errno };
-
-		strncpy(report.step, failed, sizeof(report.step) - 1);
-		send(opened->channels[1], &report, sizeof(report), MSG_NOSIGNAL);
-	}
+	if (failed)
+		report_failure(opened, failed);
 	_exit(0);
-}
-
-/* Whether `pid` has another cgroup namespace: into its own one only who has rights over that may go (setns(2)). */
-static bool has_other_cgroups(pid_t pid)
-{
-	struct stat here, there;
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", pid);
-	return stat("/proc/self/ns/cgroup", &here) == 0 && stat(path, &there) == 0 && here.st_ino != there.st_ino;
 }
 
 static int open_all(const struct spec *spec, struct opened *opened, const char **step)

@@ -1,18 +1,23 @@
 import { expect, it } from 'vitest';
 import { execa } from 'execa';
-import { mounted, NSDIR } from '../support/mounted.ts';
+import { eventually, mounted, NSDIR } from '../support/mounted.ts';
+import { procsOf } from '../support/containers.ts';
 
-it('takes no descriptor of the caller’s along but standard input, output and error', async () => {
+it('takes no descriptor of the caller’s into a container but standard input, output and error', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web; echo running > web/.state');
-  const enter = (...command: string[]) =>
-    execa('sh', ['-c', 'exec 7</etc/hostname; exec "$@"', 'sh', process.execPath, NSDIR, 'enter', 'web', '--', ...command], {
-      env: { NSDIR_MOUNT: tree.dir },
-      timeout: 20_000,
-      killSignal: 'SIGKILL',
-    });
-  const inside = 'ls /proc/$$/fd | xargs; tr "\\0" " " < /proc/$PPID/cmdline; ls -l /proc/$PPID/fd';
-  const { stdout } = await enter('sh', '-c', inside);
-  expect(stdout).toMatch(/^0 1 2\n/);
-  expect(stdout).not.toContain('hostname');
+  const enter = [process.execPath, NSDIR, 'enter', 'web', '--', 'sh', '-c', 'ls /proc/$$/fd | xargs; exec sleep 1000'];
+  const entered = execa('sh', ['-c', 'exec 7</etc/hostname; exec "$@"', 'sh', ...enter], {
+    env: { NSDIR_MOUNT: tree.dir },
+    reject: false,
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  });
+  const commands = async () => await tree.ok(`sed 's|.*|/proc/&/comm|' web/.procs | xargs cat`);
+  await eventually(async () => (await commands()).includes('sleep'), 'the command runs');
+  const inside = await procsOf(tree, 'web'); // the helper too
+  expect(inside).toHaveLength(3);
+  expect(await tree.ok(inside.map((pid) => `ls -l /proc/${pid}/fd`).join(';'))).not.toContain('/etc/hostname');
+  await tree.ok('rm -r web');
+  expect((await entered).stdout).toBe('0 1 2');
 });
