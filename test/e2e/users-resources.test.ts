@@ -26,7 +26,9 @@ type Limits = Record<string, { readonly soft: number; readonly hard: number }>;
 function parsed(shown: string): Limits {
   const number = (word = '') => (word === 'unlimited' ? Infinity : Number(word));
   const rows = shown.split('\n').map((line) => line.split(' '));
-  return Object.fromEntries(rows.map(([name, soft, hard]) => [name, { soft: number(soft), hard: number(hard) }]));
+  return Object.fromEntries(
+    rows.map(([name = '', soft, hard]) => [name, { soft: number(soft), hard: number(hard) }] as const),
+  );
 }
 
 /** What a user's container has where the launcher may have more. */

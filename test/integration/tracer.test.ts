@@ -107,5 +107,5 @@ it('holds no descriptor of who started the daemon', async () => {
   await vi.waitFor(() => {
     expect(held()).toEqual(['0', '1', '2']);
   }, POLLED);
-  tracer.stdin.end();
+  tracer.stdin?.end();
 });
