@@ -37,14 +37,14 @@ static int join_cgroup(int cgroup)
 	return result;
 }
 
-/* Whether `pid` has another cgroup namespace: into its own one only who has rights over that may go (setns(2)). */
+/* Whether `pid` has another cgroup namespace, or none to be seen: into its own one only who has rights over that may go (setns(2)). */
 bool has_other_cgroups(pid_t pid)
 {
 	struct stat here, there;
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", pid);
-	return stat("/proc/self/ns/cgroup", &here) == 0 && stat(path, &there) == 0 && here.st_ino != there.st_ino;
+	return stat("/proc/self/ns/cgroup", &here) == 0 && (stat(path, &there) || here.st_ino != there.st_ino);
 }
 
 /* The new namespace's root is the cgroup the process is in, so that comes first (cgroup_namespaces(7)). */
