@@ -164,6 +164,7 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 			.program = opened->program,
 		};
 
+		close(opened->channels[0]); /* else it would not hear that the others are gone */
 		init_main(spec, &inherited);
 	}
 	if (pid > 0 && (spec->flags & CLONE_NEWUSER || spec->owner)) {
