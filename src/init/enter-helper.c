@@ -112,9 +112,12 @@ static _Noreturn void become(const struct job *job, int terminal, int failed)
 /* The helper: enters, starts the command, and waits for it. */
 _Noreturn void help_enter(const struct job *job, int channel)
 {
-	int outside = job->has_terminal ? open_terminal() : -1, master = -1, error, status, ends[2], fds[2];
+	int outside, master = -1, error, status, ends[2], fds[2];
 	pid_t child;
 
+	/* What else the caller has open leads out of the container. */
+	close_all_but(&channel, 1);
+	outside = job->has_terminal ? open_terminal() : -1;
 	/* Until the command is executed, this very file of the machine's is what runs inside: not to be opened there. */
 	if (!job->named || geteuid() == 0) /* else nobody could trace it who is not root either */
 		prctl(PR_SET_DUMPABLE, 0);

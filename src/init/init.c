@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,12 +18,14 @@
 /* Longest name uname(2) can tell. */
 #define HOSTNAME_MAX_BYTES 64
 
+/* Ends this process if the launcher has given it up: nobody would know of it. */
 static void report(int channel, int error, const char *step)
 {
 	struct report packet = { .error = error };
 
 	strncpy(packet.step, step, sizeof(packet.step) - 1);
-	send(channel, &packet, sizeof(packet), MSG_NOSIGNAL);
+	if (send(channel, &packet, sizeof(packet), MSG_NOSIGNAL) < 0)
+		_exit(1);
 }
 
 static int join_cgroup(int cgroup)
@@ -33,6 +36,16 @@ static int join_cgroup(int cgroup)
 	if (procs >= 0)
 		close(procs);
 	return result;
+}
+
+/* Whether `pid` has another cgroup namespace, or none to be seen: into its own one only who has rights over that may go (setns(2)). */
+bool has_other_cgroups(pid_t pid)
+{
+	struct stat here, there;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", pid);
+	return stat("/proc/self/ns/cgroup", &here) == 0 && (stat(path, &there) || here.st_ino != there.st_ino);
 }
 
 /* The new namespace's root is the cgroup the process is in, so that comes first (cgroup_namespaces(7)). */
@@ -123,9 +136,8 @@ static const char *prepare(const struct spec *spec, const struct inherited *inhe
 /* Takes over the launcher's child: reports on the channel, then serves. */
 _Noreturn void init_main(const struct spec *spec, const struct inherited *inherited)
 {
-	const int channel = inherited->channel;
 	const char *failed;
-	int commands = -1;
+	int channel = inherited->channel, commands = -1;
 	char go;
 
 	if (spec->parent || spec->owner)
@@ -134,7 +146,8 @@ _Noreturn void init_main(const struct spec *spec, const struct inherited *inheri
 		_exit(1);
 	failed = prepare(spec, inherited, &commands);
 	if (!failed && spec->owner) {
-		become_program_of(spec, commands, channel, inherited->program);
+		report(channel, REPORT_EXECUTES, "");
+		channel = become_program_of(spec, commands, channel, inherited->program);
 		failed = "execute its program";
 	}
 	report(channel, failed ? errno : REPORT_READY, failed ? failed : "");

@@ -219,11 +219,11 @@ static _Noreturn void serve(int listener, int signals)
 			[SIGNALS] = { .fd = signals, .events = POLLIN },
 			[LINK] = { .fd = link_fd(), .events = link_events() },
 		};
-		int count = starts_count();
-		bool ready = count < STARTING_MAX && link_has_frame();
+		bool has_place = starts_have_room();
+		int count = starts_count(), limit_ms = !has_place ? FULL_LOOK_MS : link_has_frame() ? 0 : -1;
 
 		starts_poll(polled + FIXED);
-		if (poll(polled, (nfds_t)(FIXED + count), ready ? 0 : -1) < 0)
+		if (poll(polled, (nfds_t)(FIXED + count), limit_ms) < 0)
 			continue;
 		starts_take_reports(polled + FIXED, count);
 		if (polled[SIGNALS].revents)

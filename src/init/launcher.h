@@ -8,9 +8,13 @@
 
 /* Starts under way; further ones wait unread. */
 #define STARTING_MAX 128
+/* How often it is looked, when there are so many, for one that is not waited for any longer. */
+#define FULL_LOOK_MS 1000
 
 /* starts.c */
 int starts_count(void);
+/* Whether one more may begin. */
+bool starts_have_room(void);
 /* Begins a start that the connection asked for; tells it at once if that fails. */
 void start_begin(uint64_t id, uint64_t serial, const struct spec *spec);
 /* Kills what there is of a start of this connection; it will end as failed. */

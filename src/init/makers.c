@@ -52,36 +52,21 @@ static void refuse(uint64_t id, int error, const char *step)
 	link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);
 }
 
-/* Whether `pid` is a child of this process, be it a zombie (proc_pid_stat(5), field 4). */
-static bool is_child(int pid)
-{
-	char path[32], text[512];
-	FILE *file;
-	char *at;
-	int parent = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fgets(text, sizeof(text), file) && (at = strrchr(text, ')')))
-		sscanf(at, ") %*c %d", &parent);
-	fclose(file);
-	return parent == getpid();
-}
-
 /* The first child of this process that a file lists, as `cgroup.procs` or a pid file does. 0 if there is none. */
 static pid_t child_in(const char *file)
 {
 	FILE *pids = fopen(file, "re");
-	int pid = 0;
+	pid_t child = 0;
+	bool ended;
+	int pid;
 
 	if (!pids)
 		return 0;
-	while (fscanf(pids, "%d", &pid) == 1 && !is_child(pid))
-		pid = 0;
+	while (!child && fscanf(pids, "%d", &pid) == 1)
+		if (is_child(pid, &ended))
+			child = pid;
 	fclose(pids);
-	return is_child(pid) ? pid : 0;
+	return child;
 }
 
 static const struct kind RESTORED = { child_in, "criu could not restore it", false };

@@ -70,17 +70,21 @@ struct spec {
 struct inherited {
 	int channel;           /* to the launcher */
 	int cgroup;            /* to be joined */
-	int parent;            /* pidfd of the init around it */
+	int parent;            /* pidfd of the init whose cgroup namespace it enters */
 	int commands, program; /* with an owner: its socket, and what it is to be executed from */
 };
 
-/* What an init under construction tells the launcher: one packet each. */
+/*
+ * What an init under construction tells the launcher: one packet each. REPORT_EXECUTES says that nothing is left to be done
+ * but to execute its program: an error follows, or the end of the channel, which is closed by that.
+ */
 struct report {
-	int error; /* an errno, REPORT_READY or REPORT_HELLO */
+	int error; /* an errno, or one of REPORT_* */
 	char step[60];
 };
 #define REPORT_READY 0
 #define REPORT_HELLO (-1)
+#define REPORT_EXECUTES (-2)
 
 /* wire.c */
 int split_strings(char *data, size_t length, char **strings, int max);
@@ -89,6 +93,7 @@ bool write_fully(int fd, const char *data, size_t length);
 
 /* process.c */
 uint64_t start_time_of(pid_t pid);
+bool is_child(pid_t pid, bool *ended);
 void close_all_but(const int *kept, int count);
 void fill_signals(sigset_t *set);
 const char *listen_for_commands(const char *path, int *fd);
@@ -98,11 +103,15 @@ void execute_command(char **argv);
 void execute_lines(const char *lines);
 void reset_signals(void);
 void limit_open_files(void);
+int limit_as_user(void);
 void remember_title(int argc, char **argv);
 void set_title(const char *name);
 
 /* start.c */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step);
+
+/* init.c */
+bool has_other_cgroups(pid_t pid);
 
 /* usernamespace.c */
 int number_in(int proc, pid_t pid);
@@ -139,7 +148,7 @@ bool program_beside(const struct spec *spec, char path[PATH_MAX]);
 const char *place_program(const struct spec *spec);
 const char *commands_socket(const struct spec *spec);
 void become_program(const struct spec *spec, int commands);
-void become_program_of(const struct spec *spec, int commands, int channel, int program);
+int become_program_of(const struct spec *spec, int commands, int channel, int program);
 bool is_program(int argc, char **argv);
 _Noreturn void program_main(void);
 

@@ -32,7 +32,9 @@ const char *prepare_owner(const struct spec *spec, int *commands, int *program)
 	*program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	if (*program < 0)
 		return "open its program";
-	/* Set before the namespace is made: then it is the limit for all in there together (Linux 5.14). */
+	/* Set before the namespace is made: then they are the limits for all in there together (Linux 5.14). */
+	if (limit_as_user())
+		return "limit its resources";
 	return setrlimit(RLIMIT_NPROC, &processes) ? "limit its processes" : NULL;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef SYS_close_range
@@ -47,6 +48,20 @@ uint64_t start_time_of(pid_t pid)
 	for (int field = 0; at && field < FIELDS_BEFORE_START; field++)
 		at = strchr(at + 1, ' ');
 	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+/*
+ * Whether `pid` is a child of this process that it has not reaped; *ended says if it is a zombie. Of one that is, no other
+ * process gets the number before it is reaped.
+ */
+bool is_child(pid_t pid, bool *ended)
+{
+	siginfo_t dead = { 0 };
+
+	if (pid <= 0 || waitid(P_PID, (id_t)pid, &dead, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return false;
+	*ended = dead.si_pid == pid;
+	return true;
 }
 
 static void close_between(unsigned int first, unsigned int last)
@@ -104,6 +119,42 @@ void limit_open_files(void)
 		return;
 	limit.rlim_cur = OPEN_FILES;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/*
+ * What a process of a user's may have, whatever who mounted has; the rest is as with him. Never more than this process has, as
+ * it may not be allowed to give more.
+ */
+static const struct {
+	int resource;
+	rlim_t soft, hard;
+} OF_USER[] = {
+	{ RLIMIT_NOFILE, OPEN_FILES, 524288 },
+	{ RLIMIT_CORE, 0, RLIM_INFINITY },
+	{ RLIMIT_MEMLOCK, 8 << 20, 8 << 20 }, /* as the kernel has it */
+	{ RLIMIT_NICE, 0, 0 },
+	{ RLIMIT_RTPRIO, 0, 0 },
+};
+
+static rlim_t smaller(rlim_t one, rlim_t other)
+{
+	return one < other ? one : other;
+}
+
+/* 0, or -1 with errno. */
+int limit_as_user(void)
+{
+	for (size_t row = 0; row < sizeof(OF_USER) / sizeof(*OF_USER); row++) {
+		struct rlimit limit;
+
+		if (getrlimit(OF_USER[row].resource, &limit))
+			return -1;
+		limit.rlim_max = smaller(limit.rlim_max, OF_USER[row].hard);
+		limit.rlim_cur = smaller(limit.rlim_max, OF_USER[row].soft);
+		if (setrlimit(OF_USER[row].resource, &limit))
+			return -1;
+	}
+	return 0;
 }
 
 /* The memory /proc/PID/cmdline shows: from here on it may be written over, so `argv` must not be used. */

@@ -23,8 +23,8 @@
 #define TITLE "nsdir-init "
 
 /*
- * The descriptor the program is started with, and the first that is free for others; a launcher of protocol 1, which may
- * have outlived an upgrade, has an init of its own version start this program, and hears there that it is ready.
+ * The descriptor the program is started with, and the first that is free for others. CHANNEL is open only if an init of
+ * protocol 1 started this, whose launcher outlived an upgrade, and hears there that it is ready.
  */
 enum { COMMANDS = 3, CHANNEL = 4, FIRST_FREE = 5 };
 
@@ -89,10 +89,11 @@ void become_program(const struct spec *spec, int commands)
 }
 
 /*
- * The same for an init with an owner, from an open file of the program: it is the launcher's memory that he must not see. It
- * reports by itself that it is ready; returns with errno if it cannot be executed.
+ * The same for an init with an owner, from an open file of the program: it is the launcher's memory that he must not see.
+ * Neither may he have the channel to the launcher, so it ends here: the kernel closes it before it lets him look into the new
+ * program. If that cannot be executed: the descriptor that the channel has by then, and errno.
  */
-void become_program_of(const struct spec *spec, int commands, int channel, int program)
+int become_program_of(const struct spec *spec, int commands, int channel, int program)
 {
 	char title[sizeof(TITLE) + NAME_MAX];
 	char *argv[] = { title, NULL }, *environment[] = { NULL };
@@ -101,8 +102,9 @@ void become_program_of(const struct spec *spec, int commands, int channel, int p
 	commands = fcntl(commands, F_DUPFD_CLOEXEC, FIRST_FREE);
 	channel = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_FREE);
 	program = fcntl(program, F_DUPFD_CLOEXEC, FIRST_FREE);
-	if (commands >= 0 && channel >= 0 && program >= 0 && dup2(commands, COMMANDS) >= 0 && dup2(channel, CHANNEL) >= 0)
+	if (commands >= 0 && channel >= 0 && program >= 0 && dup2(commands, COMMANDS) >= 0)
 		syscall(SYS_execveat, program, "", argv, environment, AT_EMPTY_PATH);
+	return channel;
 }
 
 /* Whether this is what `become_program` started. */

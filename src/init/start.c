@@ -64,6 +64,7 @@ static pid_t clone_into(int cgroup, uint64_t flags, uint64_t relation, bool *joi
 /* Descriptors of a start that are closed when the process was made. */
 struct opened {
 	int cgroup, parent, proc;
+	bool enters_cgroup; /* the parent's cgroup namespace is another than the launcher's */
 	int channels[2]; /* the launcher's end and the init's */
 	int commands, program;
 };
@@ -90,7 +91,18 @@ static int move_child(int cgroup, pid_t pid)
 	return result;
 }
 
-/* The child's part never returns. */
+static void report_failure(const struct opened *opened, const char *step)
+{
+	struct report report = { .error = errno ? errno : EIO };
+
+	strncpy(report.step, step, sizeof(report.step) - 1);
+	send(opened->channels[1], &report, sizeof(report), MSG_NOSIGNAL);
+}
+
+/*
+ * The child's part never returns. Where it has no maps it is told nothing and ends with its channel, or is killed by the
+ * launcher, whose child it is: a helper does not know whose its number is by then.
+ */
 static pid_t clone_init(const struct spec *spec, const struct opened *opened, uint64_t relation)
 {
 	bool joins;
@@ -102,17 +114,18 @@ static pid_t clone_init(const struct spec *spec, const struct opened *opened, ui
 		const struct inherited inherited = {
 			.channel = opened->channels[1],
 			.cgroup = joins && !spec->owner ? opened->cgroup : -1,
-			.parent = opened->parent,
+			.parent = opened->enters_cgroup ? opened->parent : -1,
 			.commands = opened->commands,
 			.program = opened->program,
 		};
 
+		close(opened->channels[0]); /* else it would not hear that the others are gone */
 		init_main(spec, &inherited);
 	}
 	close_host_trees();
 	if (pid > 0 && (spec->flags & CLONE_NEWUSER || spec->owner)) {
 		if (map_child(spec, opened->proc, pid) || (joins && spec->owner && move_child(opened->cgroup, pid)))
-			kill(pid, SIGKILL);
+			report_failure(opened, "map its ids");
 		else
 			send(opened->channels[0], "", 1, MSG_NOSIGNAL);
 	}
@@ -201,12 +214,8 @@ static _Noreturn void help(const struct spec *spec, struct opened *opened)
 	close_all_but(kept, sizeof(kept) / sizeof(*kept));
 	if (!failed)
 		failed = start_from_inside(spec, opened);
-	if (failed) {
-		struct report report = { .error = errno };
-
-		strncpy(report.step, failed, sizeof(report.step) - 1);
-		send(opened->channels[1], &report, sizeof(report), MSG_NOSIGNAL);
-	}
+	if (failed)
+		report_failure(opened, failed);
 	_exit(0);
 }
 
@@ -220,6 +229,7 @@ static int open_all(const struct spec *spec, struct opened *opened, const char *
 		opened->parent = (int)syscall(SYS_pidfd_open, spec->parent, 0);
 		if (opened->parent < 0)
 			return errno;
+		opened->enters_cgroup = has_other_cgroups(spec->parent);
 		if (spec->parent_start && start_time_of(spec->parent) != spec->parent_start)
 			return ESRCH;
 	}
@@ -250,7 +260,9 @@ static void close_one(int fd)
  */
 int begin_start(const struct spec *spec, pid_t *pid, pid_t *helper, int *channel, const char **step)
 {
-	struct opened opened = { -1, -1, -1, { -1, -1 }, -1, -1 };
+	struct opened opened = {
+		.cgroup = -1, .parent = -1, .proc = -1, .channels = { -1, -1 }, .commands = -1, .program = -1,
+	};
 	int error = open_all(spec, &opened, step);
 
 	*pid = *helper = 0;

@@ -152,6 +152,8 @@ int tracer_main(void)
 	struct command command;
 	sigset_t child;
 
+	/* What who mounted had open, the daemon may have passed on. */
+	close_all_but(NULL, 0);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startWords } from '../../src/container/launcher-start.ts';
+import { cloneFlags, DEFAULT_KINDS } from '../../src/namespaces.ts';
 import { encodeFrame } from '../../src/container/launcher-frames.ts';
 import { cloneFlags } from '../../src/namespaces.ts';
 import { Launched, until } from '../support/launched.ts';
@@ -94,6 +95,22 @@ describe('start', () => {
     await expect(machine.launcher.start(spec)).rejects.toMatchObject({
       errno: 'ENOENT',
       message: `Cannot start "${spec.hostname}": bind its socket: ENOENT`,
+    });
+    await until('its cgroup is empty', () => fs.readFileSync(`${spec.cgroupDir}/cgroup.procs`, 'utf8') === '');
+  });
+
+  it('names the step if ids of an owner cannot be mapped, and leaves no process', async () => {
+    const owner = {
+      uid: 12_345,
+      gid: 12_345,
+      uidMap: '0 12345 1\n0 12346 1\n',
+      gidMap: '0 12345 1\n',
+      processes: 1000,
+    };
+    const spec = machine.spec({ owner, flags: cloneFlags([...DEFAULT_KINDS, 'user']) });
+    await expect(machine.launcher.start(spec)).rejects.toMatchObject({
+      errno: 'EINVAL',
+      message: expect.stringContaining('map its ids') as string,
     });
     await until('its cgroup is empty', () => fs.readFileSync(`${spec.cgroupDir}/cgroup.procs`, 'utf8') === '');
   });

@@ -98,3 +98,14 @@ it('gives calls up that somebody keeps from being made; when it goes on, it make
   expect([statusOf(child.pid, 'Umask'), statusOf(child.pid, 'SigBlk')]).toEqual(['0022', '0000000000000000']);
   expect(fs.readFileSync(`/proc/${child.pid}/syscall`, 'utf8')).toMatch(/^(230|219|35) /);
 });
+
+it('holds no descriptor of who started the daemon', async () => {
+  const other = fs.openSync('/etc/hostname', 'r');
+  const tracer = spawn(INIT_BINARY, ['tracer'], { stdio: ['pipe', 'pipe', 'ignore', other] });
+  fs.closeSync(other);
+  const held = () => fs.readdirSync(`/proc/${tracer.pid ?? 0}/fd`);
+  await vi.waitFor(() => {
+    expect(held()).toEqual(['0', '1', '2']);
+  }, POLLED);
+  tracer.stdin?.end();
+});
