@@ -27,6 +27,7 @@ import { ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { requireMayLead } from './leaders.ts';
 import { recordRefusal } from './refusal.ts';
+import { accountFor } from '../proc/accounts.ts';
 import type { ProcStatus } from '../proc/parse.ts';
 import { sightOf, type Sight } from '../proc/sight.ts';
 import { start, type Starter } from './start.ts';
@@ -193,10 +194,10 @@ class Entering {
     let tracee: Tracee | undefined;
     try {
       // Somebody else stops meanwhile; who waits for the answer cannot before he has it.
-      if (!isSelf) tracee = await this.#machine.tracer.seize(entry.target, false);
+      if (!isSelf) tracee = await this.#seize(false);
       if (entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
       if (isSelf) {
-        tracee = await this.#machine.tracer.seize(entry.target, true);
+        tracee = await this.#seize(true);
         this.#isAnswered = true;
         this.#answer();
       }
@@ -207,7 +208,7 @@ class Entering {
       await tracee?.end(this.#isAnswered ? errnoNumber(refusal.errno) : undefined);
       if (isSelf) this.#machine.store.commit([{ op: 'leave', serial: entry.container.serial, pid: entry.target }]);
       if (!this.#isAnswered) throw refusal;
-      recordRefusal(this.#machine, entry.container, refusal);
+      recordRefusal(this.#machine, entry.container, refusal, request?.caller);
       return;
     }
     this.#note(false, isSelf ? undefined : request);
@@ -215,6 +216,12 @@ class Entering {
     setImmediate(() => {
       this.#machine.events.emit(entry.container, 'entered');
     });
+  }
+
+  #seize(isTold: boolean): Promise<Tracee> {
+    const { files, tracer } = this.#machine;
+    const { entry, request } = this.#plan;
+    return tracer.seize(entry.target, isTold, accountFor(files, request?.caller.uid ?? 0));
   }
 
   /** While the target stands still: all is asked again, and then it enters. */

@@ -1,9 +1,9 @@
 import type { Container } from '../container/container.ts';
 import { enter, ownerOf, type Owner, type Wish } from '../container/enter.ts';
-import { enteredAs, enteredBelow, type Entered, type EnteredBy } from '../container/entered.ts';
+import { enteredAs, enteredBelow, rememberedBelow, type Entered, type EnteredBy } from '../container/entered.ts';
 import { viewRootOf } from '../container/enter-checks.ts';
 import type { Machine } from '../container/machine.ts';
-import { isProcessName, processNamed } from '../container/process-named.ts';
+import { isProcessName, processAmong, processNamed } from '../container/process-named.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { RENAME_NOREPLACE } from '../container/rename.ts';
 import { FsError, quoted } from '../errno.ts';
@@ -156,8 +156,9 @@ export class ProxyDirectory {
   }
 
   async #entered(request: Request, directory: Container, name: string): Promise<Entered | undefined> {
-    const pid = await processNamed(this.#machine, request.caller.pid, name).catch(() => undefined);
-    return enteredBelow(this.#machine, directory).find((entered) => entered.pid === pid);
+    const remembered = rememberedBelow(this.#machine, directory);
+    const found = await processAmong(this.#machine, request.caller.pid, name, remembered);
+    return found && enteredAs(this.#machine, found.pid);
   }
 
   #putPending(request: Request, directory: Container, name: string, made: Pick<PendingLink, 'wish' | 'text'>): Entry {
@@ -172,11 +173,11 @@ export class ProxyDirectory {
 
   async #enter(request: Request, name: string, wish: Wish): Promise<{ pid: Pid; owner?: Owner }> {
     try {
-      const pid = await processNamed(this.#machine, request.caller.pid, name, wish.seen?.asker);
+      const pid = await processNamed(this.#machine, request.caller, name, wish.seen?.asker);
       const wasDone = request.resent && this.#machine.store.wasDone(request.unique);
       return wasDone ? { pid } : { pid, owner: await enter(this.#machine, wish, pid, request) };
     } catch (error) {
-      recordRefusal(this.#machine, wish.container, error);
+      recordRefusal(this.#machine, wish.container, error, request.caller);
       throw error;
     }
   }
