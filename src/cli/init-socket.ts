@@ -62,7 +62,9 @@ async function socketWithin(root: string, directory: string): Promise<FileHandle
     at = next;
     if (at && (await at.stat()).isSymbolicLink()) {
       await at.close();
-      throw new Failure(`Cannot ask the init of ${directory}: a program inside has put a symlink in the place of /dev/.nsdir`);
+      throw new Failure(
+        `Cannot ask the init of ${directory}: a program inside has put a symlink in the place of /dev/.nsdir`,
+      );
     }
   }
   return at;

@@ -63,7 +63,7 @@ async function copySlowly(from: number, to: FileHandle, size: number): Promise<n
 
 function copyAtOnce(from: number, to: number, start: number): void {
   const chunk = Buffer.alloc(CHUNK_BYTES);
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const read = readSync(from, chunk, 0, chunk.length, at);
     if (read === 0) return;
     writeSync(to, chunk, 0, read);

@@ -38,7 +38,8 @@ export async function processNamed(
     isMeant &&
     ((await findPaced(await nearby(machine, caller), isMeant)) ??
       (await inTurn(machine, uid, () => findPaced(allPids(machine.files), isMeant))));
-  if (found === undefined) throw new FsError('ESRCH', `there is no process ${quoted(text)} in the caller's pid namespace`);
+  if (found === undefined)
+    throw new FsError('ESRCH', `there is no process ${quoted(text)} in the caller's pid namespace`);
   return found;
 }
 

@@ -5,7 +5,10 @@ import type { Account } from '../shares.ts';
 /** How long whose an id is is taken to stay so, where that is asked all the time. */
 const RECENT_MS = 1_000;
 
-const RECENT = new WeakMap<FileAccess, { readonly accountOf: (uid: number) => number | string; readonly atMs: number }>();
+const RECENT = new WeakMap<
+  FileAccess,
+  { readonly accountOf: (uid: number) => number | string; readonly atMs: number }
+>();
 
 /** Whose share it is that somebody takes something from; `undefined` of root, and of whom the daemon runs as. */
 export function accountFor(files: FileAccess, uid: number): Account {

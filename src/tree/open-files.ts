@@ -23,7 +23,10 @@ export class OpenFiles {
     switch (this.#shares.beyond(account)) {
       case 'share': {
         const its = this.#shares.of(account);
-        throw new FsError('EDQUOT', `Cannot open ${what}: uid ${uid} has ${its} control files open already; close some`);
+        throw new FsError(
+          'EDQUOT',
+          `Cannot open ${what}: uid ${uid} has ${its} control files open already; close some`,
+        );
       }
       case 'all':
         throw new FsError('ENFILE', `${CONTROL_FILES_LIMIT} control files are open already; close some`);

@@ -46,7 +46,7 @@ it("does not let alice make bob's shell, or root's, enter anything", async () =>
   }
 });
 
-it("says in .error who asked, if that was neither the owner nor root, so that he does not take it for his own", async () => {
+it('says in .error who asked, if that was neither the owner nor root, so that he does not take it for his own', async () => {
   const refused = async (container: string, ask: (script: string) => Promise<unknown>) => {
     await ask(`ln -s ${tree.dir}/${container} .proxy/1`);
     return await tree.ok(`cat ${container}/.error; rm -f ${container}/.error`);

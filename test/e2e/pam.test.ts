@@ -165,7 +165,10 @@ it('lands in what was made for it, though the user renames that and puts another
   expect(await loggedIn(tree, 'exit 6', { session })).toMatchObject({ status: 6 });
   const entered = await tree.ok('cut -f 2- .events | grep ^entered');
   expect(entered).toMatch(new RegExp(`^entered\t${USER}/su-\\d+-away$`));
-  expect(await tree.ok(`ls ${USER}`)).toMatch(/^su-\d+$/);
+  await eventually(
+    async () => /^su-\d+$/.test(await tree.ok(`ls ${USER}`)),
+    'what it landed in is gone, and nothing else',
+  );
 });
 
 it('lands below a container of the user’s that runs, and dies with that', async () => {

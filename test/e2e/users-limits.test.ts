@@ -100,7 +100,9 @@ it('lets a user have so many control files open, read or written, and others the
   const untilDone = `: > ${home}/held; until [ -e ${home}/done ]; do sleep 0.05; done`;
   const holds = alice.ok(`${open}; ${untilDone}; exec 3>&-; cat ${name}/f/.procs`);
   await tree.ok(`until [ -e ${home}/held ]; do sleep 0.05; done`);
-  await bob.ok(`mkdir ${bob.name}/f; echo running > ${bob.name}/f/.state; cat ${bob.name}/f/.procs; rm -rf ${bob.name}/f`);
+  await bob.ok(
+    `mkdir ${bob.name}/f; echo running > ${bob.name}/f/.state; cat ${bob.name}/f/.procs; rm -rf ${bob.name}/f`,
+  );
   await tree.ok(`exec 3< .stat 4< .stat 5< .stat 6< .stat 7< .stat; cat ${name}/f/.procs; : > ${home}/done`);
   expect(await holds).not.toBe('');
   await alice.ok(`rm -rf ${name}/f`);

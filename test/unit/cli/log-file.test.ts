@@ -9,7 +9,15 @@ function logAt(file: string) {
   const warned: unknown[] = [];
   const log = { warn: (_: unknown, message: string) => void warned.push(message) } as unknown as Log;
   const fd = openSync(file, 'a', 0o600);
-  return { fd, log, warned, say: (text: string) => writeSync(fd, text), [Symbol.dispose]: () => closeSync(fd) };
+  return {
+    fd,
+    log,
+    warned,
+    say: (text: string) => writeSync(fd, text),
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+    },
+  };
 }
 
 describe('startAnew', () => {

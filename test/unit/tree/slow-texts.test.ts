@@ -121,7 +121,12 @@ describe('SlowTexts', () => {
     const open = (handle: number, account: number | undefined) => texts.open(handle, FILE, ME, long, account);
     await open(2, 1001);
     await expect(open(4, 1001)).rejects.toMatchObject({ errno: 'EDQUOT' });
-    for (const [handle, account] of [[6, 1002], [8, undefined], [10, undefined]] as const) await open(handle, account);
+    for (const [handle, account] of [
+      [6, 1002],
+      [8, undefined],
+      [10, undefined],
+    ] as const)
+      await open(handle, account);
     texts.release(2);
     await open(4, 1001);
     expect(texts.read(4, 0, 1)?.length).toBe(1);
