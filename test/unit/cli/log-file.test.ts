@@ -1,5 +1,6 @@
-import { closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { startAnew } from '../../../src/cli/log-file.ts';
 import type { Log } from '../../../src/log.ts';
@@ -25,10 +26,12 @@ describe('startAnew', () => {
     using dir = scratch();
     const [file, former] = [dir.at('daemon.log'), dir.at('daemon.log.1')];
     using its = logAt(file);
-    const long = 'a line\n'.repeat(500_000);
+    const long = 'a line\n'.repeat(1_000_000);
     its.say(long);
     const done = startAnew(its.fd, former, its.log);
+    while (!(statSync(`${former}.new`, { throwIfNoEntry: false })?.size ?? 0)) await setImmediate();
     its.say('meanwhile\n');
+    expect(existsSync(former)).toBe(false);
     await done;
     its.say('later\n');
     expect(readFileSync(former, 'utf8') === `${long}meanwhile\n`).toBe(true);
