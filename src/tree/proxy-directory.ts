@@ -8,6 +8,7 @@ import { recordRefusal } from '../container/refusal.ts';
 import { RENAME_NOREPLACE } from '../container/rename.ts';
 import { FsError, quoted } from '../errno.ts';
 import type { Pid } from '../ids.ts';
+import { accountFor } from '../proc/accounts.ts';
 import { pidView } from '../proc/pid-view.ts';
 import { readStatus } from '../proc/process.ts';
 import { sightOf } from '../proc/sight.ts';
@@ -39,10 +40,11 @@ const LINKABLE: readonly (readonly [EnteredBy, ControlEntry])[] = [
  */
 export class ProxyDirectory {
   readonly #machine: Machine;
-  readonly #pending = new PendingLinks();
+  readonly #pending: PendingLinks;
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#pending = new PendingLinks((uid) => accountFor(machine.files, uid));
   }
 
   /** ENOENT also for a process that is in already, while the caller makes a link: several links, several kinds. */
