@@ -76,6 +76,8 @@ export function runFiles(instance: Instance) {
     daemonPid: at('daemon.pid'),
     supervisePid: at('supervise.pid'),
     daemonLog: at('daemon.log'),
+    /** What was in it before it was started anew. */
+    formerLog: at('daemon.log.1'),
     launcherSocket: at('launcher.sock'),
     launcherPid: at('launcher.pid'),
     /** Which cgroup it is, for commands of users who have none by name. */

@@ -5,12 +5,21 @@ const SLICE_MS = 2;
 
 /** Visits every item, letting the event loop run whenever {@link SLICE_MS} have passed. Nothing is awaited for few items. */
 export async function forEachPaced<T>(items: Iterable<T>, visit: (item: T) => void): Promise<void> {
+  await findPaced(items, (item) => {
+    visit(item);
+    return false;
+  });
+}
+
+/** The first item that is wanted, in the very turn in which it was looked at; paced as {@link forEachPaced}. */
+export async function findPaced<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Promise<T | undefined> {
   let sliceStart = performance.now();
   for (const item of items) {
     if (performance.now() - sliceStart >= SLICE_MS) {
       await nextTurn();
       sliceStart = performance.now();
     }
-    visit(item);
+    if (isWanted(item)) return item;
   }
+  return undefined;
 }

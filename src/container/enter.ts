@@ -27,6 +27,7 @@ import { ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { requireMayLead } from './leaders.ts';
 import { recordRefusal } from './refusal.ts';
+import { accountFor } from '../proc/accounts.ts';
 import type { ProcStatus } from '../proc/parse.ts';
 import { sightOf, type Sight } from '../proc/sight.ts';
 import { start, type Starter } from './start.ts';
@@ -195,12 +196,12 @@ class Entering {
       // Who waits for the answer cannot stop before he has it, but does nothing else. Anybody else stands still before he
       // is moved: what he forks meanwhile would stay in the cgroup, whatever becomes of him.
       if (!isSelf) {
-        tracee = await this.#machine.tracer.seize(entry.target, false);
+        tracee = await this.#seize(false);
         await tracee.stopped();
       }
       if (entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
       if (isSelf) {
-        tracee = await this.#machine.tracer.seize(entry.target, true);
+        tracee = await this.#seize(true);
         this.#isAnswered = true;
         this.#answer();
       }
@@ -211,7 +212,7 @@ class Entering {
       await tracee?.end(this.#isAnswered ? errnoNumber(refusal.errno) : undefined);
       if (isSelf) this.#machine.store.commit([{ op: 'leave', serial: entry.container.serial, pid: entry.target }]);
       if (!this.#isAnswered) throw refusal;
-      recordRefusal(this.#machine, entry.container, refusal);
+      recordRefusal(this.#machine, entry.container, refusal, request?.caller);
       return;
     }
     this.#note(false, isSelf ? undefined : request);
@@ -219,6 +220,12 @@ class Entering {
     setImmediate(() => {
       this.#machine.events.emit(entry.container, 'entered');
     });
+  }
+
+  #seize(isTold: boolean): Promise<Tracee> {
+    const { files, tracer } = this.#machine;
+    const { entry, request } = this.#plan;
+    return tracer.seize(entry.target, isTold, accountFor(files, request?.caller.uid ?? 0));
   }
 
   /** While the target stands still: all is asked again, and then it enters. */

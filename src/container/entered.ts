@@ -30,6 +30,11 @@ export function enteredBelow(machine: Machine, container: Container): Entered[] 
   );
 }
 
+/** Those that entered it or what is in it; they may be dead, or not lead any more. */
+export function* rememberedBelow({ store }: Machine, container: Container): Generator<Entered> {
+  for (const entered of store.registry.entered.values()) if (contains(container, entered.container)) yield entered;
+}
+
 /** How the process came in, if it did. */
 export function enteredAs({ store, files }: Machine, pid: Pid): Entered | undefined {
   const entered = store.registry.entered.get(pid);

@@ -26,6 +26,7 @@ import { now } from '../time.ts';
 import { chainOf, frozenBy, pathOf, type Container } from './container.ts';
 import type { ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
+import { giveOutput } from './output.ts';
 import { isOfUser } from './owner.ts';
 import { programFile } from './program.ts';
 import { restoreCommand } from './restore-command.ts';
@@ -143,6 +144,7 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
     );
   }
   const { output } = stateFiles(instance, container.serial);
+  giveOutput(output);
   closeSync(openSync(output, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600));
   const rewritten = rewriteFiles(image, {
     rename: (file) => (file === manifest.output ? output : file),

@@ -10,12 +10,16 @@ const PROCESSES_PER_UID = 16_384;
 /** Open `.events` of one user. */
 const EVENTS_PER_UID = 1024;
 
+/** Control files that one user has open at once. */
+const FILES_PER_UID = 1024;
+
 /** What one user may have in root's tree; root himself may have what the machine gives. */
 export interface UserLimits {
   readonly containers: number;
   readonly depth: number;
   readonly processes: number;
   readonly events: number;
+  readonly files: number;
 }
 
 export const USER_LIMITS: UserLimits = {
@@ -23,4 +27,5 @@ export const USER_LIMITS: UserLimits = {
   depth: DEPTH_PER_UID,
   processes: PROCESSES_PER_UID,
   events: EVENTS_PER_UID,
+  files: FILES_PER_UID,
 };

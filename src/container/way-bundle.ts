@@ -18,6 +18,7 @@ import { OWN_UID } from '../own-user.ts';
 import { bundleDirectory, bundlePlace } from './bundle-place.ts';
 import { pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
+import { giveOutput } from './output.ts';
 import type { Way } from './way.ts';
 
 /** A start by a runtime takes some 0.1 s; with the bundle's hooks it may be more. */
@@ -61,6 +62,8 @@ export const byBundle: Way = {
     const bundle = bundleDirectory(machine, container);
     const runtime = findRuntime();
     const place = bundlePlace(instance, container.serial);
+    const { output } = stateFiles(instance, container.serial);
+    giveOutput(output);
     await forget(machine, container);
     await mkdir(place.dir, { recursive: true, mode: 0o700 });
     const adapted = await adapt(bundle, pathInHierarchy(hierarchy, ownLeaf(directory)));
@@ -75,7 +78,7 @@ export const byBundle: Way = {
           hierarchy: hierarchy.mountPoint,
           bundle,
           workDir: place.dir,
-          output: stateFiles(instance, container.serial).output,
+          output,
           command: runCommand(runtime, place, bundle, place.id),
         },
         {

@@ -1,4 +1,4 @@
-import { closeSync, fchownSync, openSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { ownLeaf } from '../cgroup/paths.ts';
 import { FsError } from '../errno.ts';
 import { stateFiles } from '../instance.ts';
@@ -7,6 +7,7 @@ import { OWN_UID } from '../own-user.ts';
 import { readStat } from '../proc/process.ts';
 import { chainOf, pathOf, type Container, type PinnedProcess } from './container.ts';
 import type { Machine } from './machine.ts';
+import { giveOutput } from './output.ts';
 import type { Owner } from './owner.ts';
 import type { Way } from './way.ts';
 
@@ -40,7 +41,7 @@ export const byInit: Way = {
     const { instance, launcher, cgroupOf, hierarchy } = machine;
     const { outer, parent, owner, signal } = order;
     const kinds = kindsFor(container, order.kinds ?? wantedKinds(container), owner);
-    if (owner) giveOutput(stateFiles(instance, container.serial).output, owner);
+    giveOutput(stateFiles(instance, container.serial).output, owner);
     const init = await began(
       launcher.start(
         {
@@ -91,16 +92,6 @@ async function began(
     if (!(cause instanceof FsError && cause.errno === 'EAGAIN' && cause.message.includes(LAST_STEP))) throw cause;
     const text = `uid ${owner.uid} has more processes than the ${processes} at which his containers make no more; end some`;
     throw new FsError('EDQUOT', text, { cause });
-  }
-}
-
-/** Where detached commands write, which the owner reads. The directory is root's: no name in it is another's to make. */
-function giveOutput(file: string, { uid, gid }: Owner): void {
-  const fd = openSync(file, 'a', 0o600);
-  try {
-    fchownSync(fd, uid, gid);
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -1,11 +1,15 @@
 import { FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
+import { Shares, type Account } from '../shares.ts';
 import { ARCHITECTURES } from './architecture.ts';
 import { Tracee } from './tracee.ts';
 import { TracerProcess } from './tracer-process.ts';
 
-/** Processes that may be entering at once; more are refused with EAGAIN. */
-export const TRACERS_LIMIT = 64;
+/** Processes that all users have enter at once, and root besides; more are refused with EAGAIN. */
+const TRACERS_LIMIT = 64;
+
+/** Of one user but root: one that does not stop takes a second. */
+const TRACERS_PER_UID = 16;
 
 /** Tracers kept for the next process. */
 const IDLE_TRACERS = 2;
@@ -14,30 +18,36 @@ const IDLE_TRACERS = 2;
 export interface Tracer {
   /**
    * Seizes the process and asks it to stop, with `isTold` before this is fulfilled. It is let go by `call` or `end`. EPERM,
-   * ESRCH, ENOSYS, EAGAIN.
+   * ESRCH, ENOSYS, EAGAIN, and EDQUOT if `account`, whoever asked, has too many that are entering.
    */
-  seize(pid: Pid, isTold: boolean): Promise<Tracee>;
+  seize(pid: Pid, isTold: boolean, account: Account): Promise<Tracee>;
 }
 
 /** Tracers of our own, started when they are needed. */
 export class Tracers implements Tracer {
   readonly #binary: string;
   readonly #idle: TracerProcess[] = [];
-  #busy = 0;
+  readonly #busy = new Shares({ each: TRACERS_PER_UID, all: TRACERS_LIMIT });
 
   constructor(binary: string) {
     this.#binary = binary;
   }
 
-  async seize(pid: Pid, isTold: boolean): Promise<Tracee> {
+  async seize(pid: Pid, isTold: boolean, account: Account): Promise<Tracee> {
     const architecture = ARCHITECTURES[process.arch];
     if (!architecture)
       throw new FsError('ENOSYS', `processes cannot be made to enter on a machine like this, ${process.arch}`);
-    if (this.#busy >= TRACERS_LIMIT) throw new FsError('EAGAIN', `${TRACERS_LIMIT} processes are entering; try again`);
+    switch (this.#busy.beyond(account)) {
+      case 'share':
+        throw new FsError('EDQUOT', `${TRACERS_PER_UID} processes that its user asked for are entering; wait`);
+      case 'all':
+        throw new FsError('EAGAIN', `${TRACERS_LIMIT} processes are entering; try again`);
+      case undefined:
+    }
     const link = this.#idle.pop() ?? new TracerProcess(this.#binary);
-    this.#busy += 1;
+    this.#busy.take(account);
     const tracee = new Tracee(link, architecture, pid, () => {
-      this.#busy -= 1;
+      this.#busy.give(account);
       if (link.isIdle && this.#idle.length < IDLE_TRACERS) this.#idle.push(link);
       else link.close();
     });

@@ -189,7 +189,7 @@ export class Arrivals {
         throw error;
       }
     } catch (error) {
-      recordRefusal(machine, container, error);
+      recordRefusal(machine, container, error, request.caller);
       throw error;
     }
     this.#note(container, 'ghosts');

@@ -245,7 +245,7 @@ export class CheckpointTree implements Filesystem {
     try {
       await checkCheckpoint(this.#machine, container, caller.pid);
     } catch (error) {
-      recordRefusal(this.#machine, container, error);
+      recordRefusal(this.#machine, container, error, caller);
       throw error;
     }
   }

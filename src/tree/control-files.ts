@@ -2,11 +2,13 @@ import { constants } from 'node:fs';
 import type { Container } from '../container/container.ts';
 import type { Machine } from '../container/machine.ts';
 import { FsError } from '../errno.ts';
+import { accountFor } from '../proc/accounts.ts';
 import { pidFor } from '../proc/pid-view.ts';
 import type { ControlEntry, Text } from './control/entry.ts';
 import { EventStreams } from './event-streams.ts';
 import { O_ACCMODE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
 import { nodeId, type NodeId } from './node-id.ts';
+import { OpenFiles } from './open-files.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { SlowTexts } from './slow-texts.ts';
 import { controlAttr, type View } from './view.ts';
@@ -33,13 +35,17 @@ export class ControlFiles {
   readonly #texts = new SlowTexts();
   readonly #streams: EventStreams;
   readonly #plain = new PlainHandles();
+  readonly #open: OpenFiles;
   readonly #firstHandle: number;
   #nextHandle: number;
 
   constructor(machine: Machine, view: View, onWake: (wake: number) => void, firstHandle: number) {
     this.#machine = machine;
     this.#view = view;
-    this.#streams = new EventStreams(machine.events, onWake, machine.userLimits.events);
+    const { events, files, userLimits } = machine;
+    const accountOf = (uid: number) => accountFor(files, uid);
+    this.#streams = new EventStreams(events, onWake, userLimits.events, accountOf);
+    this.#open = new OpenFiles(userLimits.files, accountOf);
     this.#firstHandle = firstHandle;
     this.#nextHandle = firstHandle;
   }
@@ -73,13 +79,14 @@ export class ControlFiles {
     return found;
   }
 
+  /** Throws EDQUOT, ENFILE where too many are open. */
   async open(request: Request, node: ControlNode, flags: number): Promise<Opened> {
     const access = flags & O_ACCMODE;
     const speaks = this.#view.resolves(node.container, node.control);
     if (!speaks && (flags & O_CREAT) === 0) throw silent(node.control);
     const handle = this.#nextHandle;
     this.#nextHandle += 2;
-    if (access !== O_WRONLY && speaks) await this.#openText(request, node, handle);
+    await this.#openFor(request, node, handle, access !== O_WRONLY && speaks);
     if (access === O_WRONLY || access === O_RDWR || !speaks) {
       this.#plain.open(handle, idOf(node), request.caller.uid);
     }
@@ -92,7 +99,7 @@ export class ControlFiles {
     if (known) return known;
     if (this.#plain.has(handle)) return NO_BYTES;
     // A handle of a former daemon: the file is made anew and bound to it.
-    await this.#openText(request, node, handle);
+    await this.#openFor(request, node, handle, true);
     return this.#texts.read(handle, offset, size) ?? NO_BYTES;
   }
 
@@ -130,6 +137,7 @@ export class ControlFiles {
   }
 
   release(handle: number): void {
+    this.#open.release(handle);
     this.#plain.release(handle);
     this.#streams.release(handle);
     this.#texts.release(handle);
@@ -160,9 +168,18 @@ export class ControlFiles {
     return { text: control.text?.(container) ?? '' };
   }
 
-  async #openText(request: Request, node: ControlNode, handle: number): Promise<void> {
-    if (node.control.stream) this.#streams.open(handle, node.container.serial, request.caller);
-    else await this.#texts.open(handle, idOf(node), request.caller.pid, () => this.#produce(request, node));
+  /** Counts it as the caller's before anything is done for him, and binds a text to it if one is to be read. */
+  async #openFor(request: Request, node: ControlNode, handle: number, withText: boolean): Promise<void> {
+    const { caller } = request;
+    const account = this.#open.open(handle, caller.uid, node.control.name);
+    if (!withText) return;
+    try {
+      if (node.control.stream) this.#streams.open(handle, node.container.serial, caller);
+      else await this.#texts.open(handle, idOf(node), caller.pid, () => this.#produce(request, node), account);
+    } catch (error) {
+      this.#open.release(handle);
+      throw error;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Events, Reader } from '../container/events.ts';
 import { FsError } from '../errno.ts';
 import { ROOT_SERIAL, type Serial } from '../ids.ts';
+import { Shares, type Account } from '../shares.ts';
 import { POLLIN, POLLRDNORM } from './filesystem.ts';
 
 /** Bytes a reader may still read of what it was given before; older ones are gone. */
@@ -9,12 +10,14 @@ const WINDOW_BYTES = 1 << 18;
 /** Bytes kept for who does not read them; beyond it the oldest are gone. */
 const UNREAD_LIMIT_BYTES = 1 << 20;
 
-/** Open `.events`; more are refused with ENFILE. */
+/** Open `.events` of all users, and of root besides; more are refused with ENFILE. */
 const STREAMS_LIMIT = 65_536;
 
 interface Stream {
   readonly serial: Serial;
   readonly reader: Reader;
+  /** Whose it is. */
+  readonly account: Account;
   /** Offset of the first byte in `text`. */
   base: number;
   text: Buffer;
@@ -38,15 +41,20 @@ const WAKES_LIMIT = 64;
 export class EventStreams {
   readonly #events: Events;
   readonly #streams = new Map<number, Stream>();
-  readonly #perUid: number;
-  /** Open streams of users but root. */
-  readonly #open = new Map<number, number>();
+  readonly #open: Shares;
+  readonly #accountOf: (uid: number) => Account;
   readonly #onWake: (wake: number) => void;
 
   /** `perUid`: how many one user but root may have open. */
-  constructor(events: Events, onWake: (wake: number) => void, perUid: number) {
+  constructor(
+    events: Events,
+    onWake: (wake: number) => void,
+    perUid: number,
+    accountOf: (uid: number) => Account = (uid) => (uid === 0 ? undefined : uid),
+  ) {
     this.#events = events;
-    this.#perUid = perUid;
+    this.#open = new Shares({ each: perUid, all: STREAMS_LIMIT });
+    this.#accountOf = accountOf;
     this.#onWake = onWake;
     events.onEvent((serials) => {
       this.#wake(serials);
@@ -61,17 +69,19 @@ export class EventStreams {
   /** Throws ENFILE, and EDQUOT for too many of one user. */
   open(handle: number, serial: Serial, reader: Reader): void {
     const { uid } = reader;
-    const its = this.#open.get(uid) ?? 0;
-    if (its >= this.#perUid) {
-      throw new FsError('EDQUOT', `Cannot open .events: uid ${uid} has ${its} open already; close some`);
+    const account = this.#accountOf(uid);
+    switch (this.#open.beyond(account)) {
+      case 'share': {
+        const its = this.#open.of(account);
+        throw new FsError('EDQUOT', `Cannot open .events: uid ${uid} has ${its} open already; close some`);
+      }
+      case 'all':
+        throw new FsError('ENFILE', `${STREAMS_LIMIT} event streams are open already; close some`);
+      case undefined:
     }
-    if (this.#streams.size >= STREAMS_LIMIT) {
-      throw new FsError('ENFILE', `${STREAMS_LIMIT} event streams are open already; close some`);
-    }
-    if (uid !== 0) this.#open.set(uid, its + 1);
-    const wakes = new Set<number>();
-    const text = Buffer.alloc(0);
-    this.#streams.set(handle, { serial, reader, base: 0, text, sequence: 0, position: 0, adopted: false, wakes });
+    this.#open.take(account);
+    const news = { base: 0, text: Buffer.alloc(0), sequence: 0, position: 0, adopted: false, wakes: new Set<number>() };
+    this.#streams.set(handle, { serial, reader, account, ...news });
   }
 
   /** Never waits. A handle of a former daemon goes on where it was: the events' file outlives daemons. */
@@ -94,10 +104,8 @@ export class EventStreams {
   }
 
   release(handle: number): boolean {
-    const uid = this.#streams.get(handle)?.reader.uid ?? 0;
-    const left = (this.#open.get(uid) ?? 1) - 1;
-    if (left > 0) this.#open.set(uid, left);
-    else this.#open.delete(uid);
+    const stream = this.#streams.get(handle);
+    if (stream) this.#open.give(stream.account);
     return this.#streams.delete(handle);
   }
 

@@ -21,6 +21,7 @@ import {
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { isProxyId } from './proxy-id.ts';
+import { Shares, type Account } from '../shares.ts';
 import { utf8Length } from '../utf8.ts';
 import { isWaitingId, isWaitingName } from './waiting-bundles.ts';
 import { controlAttr, directoryAttr, type Node, type View } from './view.ts';
@@ -37,15 +38,20 @@ export interface FastTreeOptions {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Files read at once through handles of this thread; beyond it the main thread opens. */
+/** Files of all users open at once through handles of this thread, and of root besides; beyond it the main thread opens. */
 const HANDLES_LIMIT = 65_536;
+
+/** Of one user but root. */
+const HANDLES_PER_UID = 4096;
 
 /**
  * The part of the tree that is answered without waiting, from a replica of the registry. What it does not know it
  * leaves to `Tree`, by DEFER.
  */
 export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOptions): FastFilesystem {
-  const texts = new Map<number, { readonly id: NodeId; readonly bytes: Uint8Array }>();
+  const texts = new Map<number, { readonly bytes: Uint8Array; readonly account: Account }>();
+  const shares = new Shares({ each: HANDLES_PER_UID, all: HANDLES_LIMIT });
+  // Root's only.
   const plain = new PlainHandles();
   const bytesOf = encoder();
   const ownPidNamespace = readlinkSync('/proc/self/ns/pid');
@@ -62,10 +68,16 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     if (!control || !view.resolves(container, control)) return DEFER;
     const access = flags & O_ACCMODE;
     // Whose a handle is for writing, if not root's, the main thread has to know.
-    if (access === constants.O_WRONLY && isFile(control, container) && caller.uid === 0) return openPlain(id);
-    if (!control.text || access !== constants.O_RDONLY || texts.size >= HANDLES_LIMIT) return DEFER;
+    if (access === constants.O_WRONLY && isFile(control, container) && caller.uid === 0) {
+      return plain.size < HANDLES_LIMIT ? openPlain(id) : DEFER;
+    }
+    if (!control.text || access !== constants.O_RDONLY) return DEFER;
+    // Whose subordinate an id is takes a file to know: he then has more here, and no more in the main thread.
+    const account = caller.uid === 0 ? undefined : caller.uid;
+    if (shares.beyond(account)) return DEFER;
     const handle = newHandle();
-    texts.set(handle, { id, bytes: bytesOf(control.text(container)) });
+    texts.set(handle, { bytes: bytesOf(control.text(container)), account });
+    shares.take(account);
     return { handle, noFlush: true };
   };
 
@@ -123,7 +135,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       const control = within ? undefined : entryNamed(name, within);
       // For writing only, by root, of what was not unlinked: the rest changes something, is refused, or is another's.
       if (!control || !isFile(control, container) || (flags & O_ACCMODE) !== constants.O_WRONLY) return DEFER;
-      if (container.hidden !== 0 || caller.uid !== 0) return DEFER;
+      if (container.hidden !== 0 || caller.uid !== 0 || plain.size >= HANDLES_LIMIT) return DEFER;
       const attr = controlAttr(container, control, 0);
       const fleeting = !view.resolves(container, control);
       return { ...openPlain(attr.id), entry: { attr, cacheable: false, fleeting } };
@@ -136,7 +148,13 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
       return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
     },
     flush: () => undefined,
-    release: (_request, _id, handle) => (texts.delete(handle) || plain.release(handle) ? undefined : DEFER),
+    release: (_request, _id, handle) => {
+      const text = texts.get(handle);
+      if (!text) return plain.release(handle) ? undefined : DEFER;
+      shares.give(text.account);
+      texts.delete(handle);
+      return undefined;
+    },
     readdir: (_request, id, cookie) => (isProxy(id) ? DEFER : view.readdir(id, cookie)),
     statfs: () => view.statfs(),
   };

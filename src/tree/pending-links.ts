@@ -1,11 +1,12 @@
 import type { Container } from '../container/container.ts';
 import type { Wish } from '../container/enter.ts';
 import { FsError } from '../errno.ts';
+import { Shares, type Account } from '../shares.ts';
 import { now, type Timespec } from '../time.ts';
 import { entryOf } from './node-id.ts';
 import { PENDING_NUMBERS, pendingId } from './proxy-id.ts';
 
-/** Links that wait for a process's name, all together, and how long each may. */
+/** Links of all users that wait for a process's name, and of root besides, and how long each may. */
 export const PENDING_LINKS_LIMIT = 1024;
 export const PENDING_LINK_MS = 600_000;
 
@@ -27,7 +28,12 @@ export interface PendingLink {
 /** Links in `.proxy` that have no process's name yet. They are not kept beyond the daemon. */
 export class PendingLinks {
   readonly #links = new Map<string, PendingLink>();
+  readonly #accountOf: (uid: number) => Account;
   #next = 0;
+
+  constructor(accountOf: (uid: number) => Account) {
+    this.#accountOf = accountOf;
+  }
 
   get(directory: Container, name: string): PendingLink | undefined {
     this.#expire();
@@ -47,12 +53,14 @@ export class PendingLinks {
   /** Replaces one of the same name. ENOSPC, EDQUOT where there are too many. */
   put(directory: Container, name: string, made: Pick<PendingLink, 'wish' | 'text' | 'uid' | 'gid'>): PendingLink {
     this.#expire();
-    if (this.#links.size >= PENDING_LINKS_LIMIT) {
-      throw new FsError('ENOSPC', `${PENDING_LINKS_LIMIT} links in .proxy wait for a process's name; remove some`);
-    }
-    const its = [...this.#links.values()].filter(({ uid }) => uid === made.uid).length;
-    if (its >= PENDING_LINKS_PER_UID && made.uid !== 0) {
-      throw new FsError('EDQUOT', `${PENDING_LINKS_PER_UID} links of uid ${made.uid} wait in .proxy; remove some`);
+    const shares = new Shares({ each: PENDING_LINKS_PER_UID, all: PENDING_LINKS_LIMIT });
+    for (const { uid } of this.#links.values()) shares.take(this.#accountOf(uid));
+    switch (shares.beyond(this.#accountOf(made.uid))) {
+      case 'share':
+        throw new FsError('EDQUOT', `${PENDING_LINKS_PER_UID} links of uid ${made.uid} wait in .proxy; remove some`);
+      case 'all':
+        throw new FsError('ENOSPC', `${PENDING_LINKS_LIMIT} links in .proxy wait for a process's name; remove some`);
+      case undefined:
     }
     const { wish, text, uid, gid } = made;
     const link = { directory, name, wish, text, uid, gid, time: now(), number: this.#next };

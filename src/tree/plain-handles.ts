@@ -1,19 +1,19 @@
-import { FsError } from '../errno.ts';
 import type { NodeId } from './node-id.ts';
 
-/** Files open for writing, or open while they say nothing; more are refused with ENFILE. */
-const PLAIN_HANDLES_LIMIT = 65_536;
-
-/** Open handles that carry no text, by the node they were opened on: an entry that says nothing is there while it is open. */
+/**
+ * Open handles that carry no text, by the node they were opened on: an entry that says nothing is there while it is open. How
+ * many there may be is the caller's to say.
+ */
 export class PlainHandles {
   readonly #opened = new Map<number, { readonly id: NodeId; readonly uid: number }>();
   readonly #counts = new Map<NodeId, number>();
 
-  /** `uid`: who opened it. Throws ENFILE. */
+  get size(): number {
+    return this.#opened.size;
+  }
+
+  /** `uid`: who opened it. */
   open(handle: number, id: NodeId, uid: number): void {
-    if (this.#opened.size >= PLAIN_HANDLES_LIMIT) {
-      throw new FsError('ENFILE', `${PLAIN_HANDLES_LIMIT} control entries are open for writing already; close some`);
-    }
     this.#opened.set(handle, { id, uid });
     this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
   }

@@ -1,13 +1,14 @@
 import type { Container } from '../container/container.ts';
 import { enter, ownerOf, type Owner, type Wish } from '../container/enter.ts';
-import { enteredAs, enteredBelow, type Entered, type EnteredBy } from '../container/entered.ts';
+import { enteredAs, enteredBelow, rememberedBelow, type Entered, type EnteredBy } from '../container/entered.ts';
 import { viewRootOf } from '../container/enter-checks.ts';
 import type { Machine } from '../container/machine.ts';
-import { isProcessName, processNamed } from '../container/process-named.ts';
+import { isProcessName, processAmong, processNamed } from '../container/process-named.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { RENAME_NOREPLACE } from '../container/rename.ts';
 import { FsError, quoted } from '../errno.ts';
 import type { Pid } from '../ids.ts';
+import { accountFor } from '../proc/accounts.ts';
 import { pidView } from '../proc/pid-view.ts';
 import { readStatus } from '../proc/process.ts';
 import { sightOf } from '../proc/sight.ts';
@@ -39,10 +40,11 @@ const LINKABLE: readonly (readonly [EnteredBy, ControlEntry])[] = [
  */
 export class ProxyDirectory {
   readonly #machine: Machine;
-  readonly #pending = new PendingLinks();
+  readonly #pending: PendingLinks;
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#pending = new PendingLinks((uid) => accountFor(machine.files, uid));
   }
 
   /** ENOENT also for a process that is in already, while the caller makes a link: several links, several kinds. */
@@ -156,8 +158,9 @@ export class ProxyDirectory {
   }
 
   async #entered(request: Request, directory: Container, name: string): Promise<Entered | undefined> {
-    const pid = await processNamed(this.#machine, request.caller.pid, name).catch(() => undefined);
-    return enteredBelow(this.#machine, directory).find((entered) => entered.pid === pid);
+    const remembered = rememberedBelow(this.#machine, directory);
+    const found = await processAmong(this.#machine, request.caller.pid, name, remembered);
+    return found && enteredAs(this.#machine, found.pid);
   }
 
   #putPending(request: Request, directory: Container, name: string, made: Pick<PendingLink, 'wish' | 'text'>): Entry {
@@ -172,11 +175,11 @@ export class ProxyDirectory {
 
   async #enter(request: Request, name: string, wish: Wish): Promise<{ pid: Pid; owner?: Owner }> {
     try {
-      const pid = await processNamed(this.#machine, request.caller.pid, name, wish.seen?.asker);
+      const pid = await processNamed(this.#machine, request.caller, name, wish.seen?.asker);
       const wasDone = request.resent && this.#machine.store.wasDone(request.unique);
       return wasDone ? { pid } : { pid, owner: await enter(this.#machine, wish, pid, request) };
     } catch (error) {
-      recordRefusal(this.#machine, wish.container, error);
+      recordRefusal(this.#machine, wish.container, error, request.caller);
       throw error;
     }
   }

@@ -1,21 +1,32 @@
+import { FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
+import { Shares, type Account } from '../shares.ts';
 import type { Text } from './control/entry.ts';
 import type { NodeId } from './node-id.ts';
 
 /** How long a text made for a stat is kept for the open that follows. */
 const KEEP_MS = 1_000;
 
-/** Texts kept at once, those of open files included; the oldest stat's goes first. */
+/** Texts kept for an open that follows, and their bytes; the oldest stat's goes first. */
 const TEXTS_LIMIT = 4096;
+const TEXTS_LIMIT_BYTES = 64 << 20;
+
+/** Bytes of the texts that one user but root has open; one text may be longer. */
+const OPEN_BYTES_PER_UID = 16 << 20;
+
+/** Of those that all users have open together, and root besides. */
+const OPEN_BYTES_LIMIT = 128 << 20;
 
 interface Kept {
   readonly text: Text;
   readonly bytes: Uint8Array;
   readonly atMs: number;
-  /** Open handles that read this text. */
-  opens: number;
-  /** An open has taken it: the next open wants a new one. */
-  taken: boolean;
+}
+
+interface Opened {
+  readonly key: string;
+  readonly kept: Kept;
+  readonly account: Account;
 }
 
 /**
@@ -23,25 +34,43 @@ interface Kept {
  * trust the size they were told. Kept per file and caller.
  */
 export class SlowTexts {
-  readonly #kept = new Map<string, Kept>();
-  readonly #handles = new Map<number, { readonly key: string; readonly kept: Kept }>();
+  /** Made for a stat, not opened yet; the oldest first. */
+  readonly #waiting = new Map<string, Kept>();
+  /** The latest that was opened, while it is open. */
+  readonly #latest = new Map<string, Kept>();
+  readonly #handles = new Map<number, Opened>();
+  readonly #open = new Shares({ each: OPEN_BYTES_PER_UID, all: OPEN_BYTES_LIMIT });
+  #waitingBytes = 0;
 
   /** The text whose size a stat by this caller tells. */
   async stat(id: NodeId, pid: Pid, produce: () => Promise<Text>): Promise<Text> {
     const key = `${id}:${pid}`;
-    const known = this.#kept.get(key);
-    if (known && (known.opens > 0 || isYoung(known))) return known.text;
-    return this.#keep(key, await produce()).text;
+    const known = this.#latest.get(key) ?? this.#young(key);
+    if (known) return known.text;
+    const kept = keep(await produce());
+    this.#wait(key, kept);
+    return kept.text;
   }
 
-  /** Binds `handle` to the text that this caller's stat was told of, or to a new one. */
-  async open(handle: number, id: NodeId, pid: Pid, produce: () => Promise<Text>): Promise<void> {
+  /**
+   * Binds `handle` to the text that this caller's stat was told of, or to a new one. Throws EDQUOT for a user whose open texts
+   * are too long together, ENFILE if those of all are.
+   */
+  async open(handle: number, id: NodeId, pid: Pid, produce: () => Promise<Text>, account?: Account): Promise<void> {
     const key = `${id}:${pid}`;
-    const known = this.#kept.get(key);
-    const kept = known && !known.taken && isYoung(known) ? known : this.#keep(key, await produce());
-    kept.taken = true;
-    kept.opens += 1;
-    this.#handles.set(handle, { key, kept });
+    const kept = this.#young(key) ?? keep(await produce());
+    const { length } = kept.bytes;
+    const beyond = this.#open.beyond(account, length);
+    if (beyond) {
+      const whose = beyond === 'share' ? 'its user has open' : 'that are open';
+      const text = `Cannot open it: the control files ${whose} have too many bytes together; close some`;
+      throw new FsError(beyond === 'share' ? 'EDQUOT' : 'ENFILE', text);
+    }
+    this.release(handle);
+    this.#forget(key);
+    this.#open.take(account, length);
+    this.#latest.set(key, kept);
+    this.#handles.set(handle, { key, kept, account });
   }
 
   /** `undefined` for a handle that is not bound here. */
@@ -50,28 +79,40 @@ export class SlowTexts {
   }
 
   release(handle: number): void {
-    const bound = this.#handles.get(handle);
-    if (!bound) return;
+    const opened = this.#handles.get(handle);
+    if (!opened) return;
+    const { key, kept, account } = opened;
     this.#handles.delete(handle);
-    bound.kept.opens -= 1;
-    if (bound.kept.opens === 0 && this.#kept.get(bound.key) === bound.kept) this.#kept.delete(bound.key);
+    this.#open.give(account, kept.bytes.length);
+    if (this.#latest.get(key) === kept) this.#latest.delete(key);
   }
 
-  #keep(key: string, text: Text): Kept {
-    const kept = { text, bytes: Buffer.from(text.text), atMs: performance.now(), opens: 0, taken: false };
-    this.#kept.delete(key);
-    this.#kept.set(key, kept);
-    if (this.#kept.size > TEXTS_LIMIT) this.#evict();
-    return kept;
+  #young(key: string): Kept | undefined {
+    const known = this.#waiting.get(key);
+    return known && isYoung(known) ? known : undefined;
   }
 
-  #evict(): void {
-    for (const [key, kept] of this.#kept) {
-      if (kept.opens > 0) continue;
-      this.#kept.delete(key);
-      return;
+  #wait(key: string, kept: Kept): void {
+    this.#forget(key);
+    this.#waiting.set(key, kept);
+    this.#waitingBytes += kept.bytes.length;
+    for (const [oldest, each] of this.#waiting) {
+      const isRoom = this.#waiting.size <= TEXTS_LIMIT && this.#waitingBytes <= TEXTS_LIMIT_BYTES;
+      if (isRoom && isYoung(each)) return;
+      this.#forget(oldest);
     }
   }
+
+  #forget(key: string): void {
+    const known = this.#waiting.get(key);
+    if (!known) return;
+    this.#waiting.delete(key);
+    this.#waitingBytes -= known.bytes.length;
+  }
+}
+
+function keep(text: Text): Kept {
+  return { text, bytes: Buffer.from(text.text), atMs: performance.now() };
 }
 
 function isYoung({ atMs }: Kept): boolean {

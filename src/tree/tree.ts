@@ -116,7 +116,7 @@ export class Tree implements Filesystem {
     try {
       return make(this.#machine, container, name, mode, request);
     } catch (error) {
-      this.#reportQuota(container, error);
+      this.#reportQuota(request, container, error);
       throw error;
     }
   }
@@ -127,7 +127,7 @@ export class Tree implements Filesystem {
 
   async create(request: Request, parent: NodeId, name: string, _mode: number, flags: number): Promise<Created> {
     const node = this.#creatable(request, parent, name, S_IFREG);
-    const opened = await this.#files.open(request, node, flags | constants.O_CREAT);
+    const opened = await this.#open(request, node, flags | constants.O_CREAT);
     return { ...opened, entry: this.#created(node) };
   }
 
@@ -182,7 +182,7 @@ export class Tree implements Filesystem {
     const child = directory.within ? undefined : directory.container.children.get(name);
     if (!child) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     const leftIn = () => this.#view.leftIn(child);
-    await this.#reporting(child, () => remove(this.#machine, child, request, leftIn), TOLD_BY_ERRNO);
+    await this.#reporting(request, child, () => remove(this.#machine, child, request, leftIn), TOLD_BY_ERRNO);
   }
 
   async rename(request: Request, from: Place, to: Place, flags: number): Promise<undefined> {
@@ -213,15 +213,18 @@ export class Tree implements Filesystem {
     if (!moved || target.within) throw new FsError('EPERM', 'control entries keep their names and places');
     const isEmpty = (replaced: Container) => this.#view.isEmpty(replaced);
     const place = { parent: target.container, name: to.name, flags };
-    await this.#reporting(moved, () => rename(this.#machine, moved, place, request, isEmpty), TOLD_BY_ERRNO);
+    await this.#reporting(request, moved, () => rename(this.#machine, moved, place, request, isEmpty), TOLD_BY_ERRNO);
   }
 
   async open(request: Request, id: NodeId, flags: number): Promise<Opened> {
-    const node = this.#control(id);
+    return await this.#open(request, this.#control(id), flags);
+  }
+
+  async #open(request: Request, node: ControlNode, flags: number): Promise<Opened> {
     try {
       return await this.#files.open(request, node, flags);
     } catch (error) {
-      this.#reportQuota(node.container, error);
+      this.#reportQuota(request, node.container, error);
       throw error;
     }
   }
@@ -233,7 +236,7 @@ export class Tree implements Filesystem {
   async write(request: Request, id: NodeId, handle: number, _offset: number, data: Uint8Array): Promise<number> {
     const node = this.#control(id);
     if (!this.#wasDone(request)) {
-      await this.#reporting(node.container, () => this.#files.write(request, node, handle, data), ['EINTR']);
+      await this.#reporting(request, node.container, () => this.#files.write(request, node, handle, data), ['EINTR']);
     }
     return data.length;
   }
@@ -312,7 +315,7 @@ export class Tree implements Filesystem {
     try {
       linkBundle(this.#machine, container, request, text);
     } catch (error) {
-      recordRefusal(this.#machine, container, error);
+      recordRefusal(this.#machine, container, error, request.caller);
       throw error;
     }
   }
@@ -337,16 +340,21 @@ export class Tree implements Filesystem {
   }
 
   /** Of what else is told by its errno alone. */
-  #reportQuota(container: Container, error: unknown): void {
-    if (error instanceof FsError && error.errno === 'EDQUOT') recordRefusal(this.#machine, container, error);
+  #reportQuota({ caller }: Request, container: Container, error: unknown): void {
+    if (error instanceof FsError && error.errno === 'EDQUOT') recordRefusal(this.#machine, container, error, caller);
   }
 
   /** Runs `body`; if it is refused, the reason goes to `.error`, unless its errno is in `silent`. */
-  async #reporting<T>(container: Container, body: () => Promise<T>, silent?: readonly Errno[]): Promise<T> {
+  async #reporting<T>(
+    { caller }: Request,
+    container: Container,
+    body: () => Promise<T>,
+    silent?: readonly Errno[],
+  ): Promise<T> {
     try {
       return await body();
     } catch (error) {
-      recordRefusal(this.#machine, container, error, silent);
+      recordRefusal(this.#machine, container, error, caller, silent);
       throw error;
     }
   }

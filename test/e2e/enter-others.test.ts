@@ -46,6 +46,17 @@ it("does not let alice make bob's shell, or root's, enter anything", async () =>
   }
 });
 
+it('says in .error who asked, if that was neither the owner nor root, so that he does not take it for his own', async () => {
+  const refused = async (container: string, ask: (script: string) => Promise<unknown>) => {
+    await ask(`ln -s ${tree.dir}/${container} .proxy/1`);
+    return await tree.ok(`cat ${container}/.error; rm -f ${container}/.error`);
+  };
+  const asAlice = (script: string) => tree.as(ALICE, script);
+  expect(await refused('open', asAlice)).toMatch(/^EPERM: .* \(asked by uid 1001\)$/);
+  expect(await refused('alices', asAlice)).toMatch(/^EPERM: [^()]*\S*(?<!asked by uid 1001\))$/);
+  expect(await refused('alices', (script) => tree.sh(script))).not.toContain('asked by');
+});
+
 it('lets nobody have a process of more rights enter: one that became root by a set-uid program', async () => {
   const child = tree.background('setpriv', `--ruid=${ALICE}`, `--rgid=${ALICE}`, '--clear-groups', 'sleep', '1000');
   expect(await tree.as(ALICE, `ln -s ${tree.dir}/open .proxy/${child.pid}`)).toMatchObject({ status: 1 });

@@ -28,14 +28,14 @@ afterAll(async () => {
 function su(
   tree: Mounted,
   script: string,
-  { control = 'required', kinds = '', more = '', before = '' } = {},
+  { control = 'required', kinds = '', more = '', before = '', session = SCRIPT } = {},
 ): string[] {
   writeFileSync(
     path.join(dir, 'su'),
     [
       'auth sufficient pam_permit.so',
       'account required pam_permit.so',
-      `session ${control} pam_exec.so seteuid log=${dir}/log ${SCRIPT} ${tree.dir} ${kinds}`,
+      `session ${control} pam_exec.so seteuid log=${dir}/log ${session} ${tree.dir} ${kinds}`,
       `session required pam_permit.so\n${more}`,
     ].join('\n'),
   );
@@ -240,6 +240,22 @@ it('leaves no container behind of a login that may not enter one', async () => {
   expect(await loggedIn(tree, 'exit 4', { control: 'optional' })).toMatchObject({ status: 4 });
   expect(reasons()).toContain('is frozen');
   expect(await tree.ok(`ls ${USER}`)).toBe('');
+});
+
+it('lands in what was made for it, though the user renames that and puts another in its place', async () => {
+  await using tree = await mounted();
+  const session = path.join(dir, 'session');
+  const meanwhile = 'mv "$place" "$place-away" && mkdir "$place" && echo running >"$place/.state"';
+  const text = readFileSync(SCRIPT, 'utf8').replace('&& enter_place;', `&& ${meanwhile} && enter_place;`);
+  expect(text).toContain(meanwhile);
+  writeFileSync(session, text, { mode: 0o755 });
+  expect(await loggedIn(tree, 'exit 6', { session })).toMatchObject({ status: 6 });
+  const entered = await tree.ok('cut -f 2- .events | grep ^entered');
+  expect(entered).toMatch(new RegExp(`^entered\t${USER}/su-\\d+-away$`));
+  await eventually(
+    async () => /^su-\d+$/.test(await tree.ok(`ls ${USER}`)),
+    'what it landed in is gone, and nothing else',
+  );
 });
 
 it('lands below a container of the user’s that runs, and dies with that', async () => {

@@ -8,13 +8,14 @@ const DEPTH = 3;
 /** Threads of the program that asks count too. */
 const PROCESSES = 50;
 const EVENTS = 2;
+const FILES = 4;
 
 let tree: Mounted;
 let made: TreeUsers;
 let alice: TreeUser;
 let bob: TreeUser;
 beforeAll(async () => {
-  const limits = `containers=${CONTAINERS},depth=${DEPTH},processes=${PROCESSES},events=${EVENTS}`;
+  const limits = `containers=${CONTAINERS},depth=${DEPTH},processes=${PROCESSES},events=${EVENTS},files=${FILES}`;
   tree = await mounted('--user-limits', limits);
   made = await usersOf(tree, 2, { commands: true });
   [alice, bob] = made.users as [TreeUser, TreeUser];
@@ -85,6 +86,26 @@ it('lets a user have so many event streams open, and root any number', async () 
   await alice.ok(`${open} 5<&-; cat ${name}/e/.events`);
   await bob.ok(`cat .events`);
   await tree.ok(`${open} 7< .events 8< .events; cat .events`);
+});
+
+it('lets a user have so many control files open, read or written, and others theirs', async () => {
+  const { name, home } = alice;
+  await alice.ok(`mkdir ${name}/f; echo running > ${name}/f/.state`);
+  const open = `exec 3> ${name}/f/.signal 4> ${name}/f/.signal 5< ${name}/f/.procs 6< .stat`;
+  for (const another of [`/bin/echo 0 > ${name}/f/.signal`, `cat ${name}/f/.procs`]) {
+    expect(await overdrawn(alice, `${open}; ${another}`, `${name}/f`)).toMatch(
+      /^EDQUOT: Cannot open \.(signal|procs): .* has 4 control files open already/,
+    );
+  }
+  const untilDone = `: > ${home}/held; until [ -e ${home}/done ]; do sleep 0.05; done`;
+  const holds = alice.ok(`${open}; ${untilDone}; exec 3>&-; cat ${name}/f/.procs`);
+  await tree.ok(`until [ -e ${home}/held ]; do sleep 0.05; done`);
+  await bob.ok(
+    `mkdir ${bob.name}/f; echo running > ${bob.name}/f/.state; cat ${bob.name}/f/.procs; rm -rf ${bob.name}/f`,
+  );
+  await tree.ok(`exec 3< .stat 4< .stat 5< .stat 6< .stat 7< .stat; cat ${name}/f/.procs; : > ${home}/done`);
+  expect(await holds).not.toBe('');
+  await alice.ok(`rm -rf ${name}/f`);
 });
 
 it('is told of a limit that makes no sense', async () => {

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startWords } from '../../src/container/launcher-start.ts';
 import { cloneFlags, DEFAULT_KINDS } from '../../src/namespaces.ts';
 import { encodeFrame } from '../../src/container/launcher-frames.ts';
-import { cloneFlags } from '../../src/namespaces.ts';
 import { Launched, until } from '../support/launched.ts';
 import { pinned, signal } from '../support/pinned.ts';
 

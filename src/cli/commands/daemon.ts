@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { abortConnection } from '../../../mount/device/fusectl.ts';
 import { mountsAt, clearAway } from '../../../mount/device/mountpoint.ts';
@@ -17,6 +17,7 @@ import { instanceFor, runFiles, type Instance } from '../../instance.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
+import { boundLog } from '../log-file.ts';
 import { adapterFrom, type Adapter } from '../adapter.ts';
 import { userLimitsFrom } from '../user-limits.ts';
 import { discoveryFrom, type DiscoveryMode } from '../discovery-mode.ts';
@@ -26,10 +27,6 @@ const { O_CREAT, O_WRONLY } = constants;
 /** Where the supervisor leaves the open device. */
 const DEVICE_FD = 3;
 const LOG_FD = 2;
-
-/** The log is started anew beyond it. */
-const LOG_LIMIT_BYTES = 16 << 20;
-const LOG_CHECK_MS = 60_000;
 
 /** After a signal to end, the device must be gone within this. */
 const SHUTDOWN_LIMIT_MS = 5_000;
@@ -110,7 +107,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   followLeaders(machine);
   overwrite(files.cgroup, `${instance.cgroupName}\n`);
   overwrite(files.daemonPid, `${process.pid}\n`);
-  boundLog();
+  boundLog(LOG_FD, files.formerLog, log);
   if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
@@ -151,11 +148,4 @@ function overwrite(file: string, text: string): void {
   writeSync(fd, text, 0);
   ftruncateSync(fd, text.length);
   closeSync(fd);
-}
-
-function boundLog(): void {
-  setInterval(() => {
-    const stat = fstatSync(LOG_FD);
-    if (stat.isFile() && stat.size > LOG_LIMIT_BYTES) ftruncateSync(LOG_FD);
-  }, LOG_CHECK_MS).unref();
 }

@@ -42,7 +42,7 @@ export const mount = defineCommand({
     'user-limits': {
       type: 'string',
       argument: 'LIST',
-      summary: 'what one user may have who is not root: containers=N,depth=N,processes=N,events=N',
+      summary: 'what one user may have who is not root: containers=N,depth=N,processes=N,events=N,files=N',
     },
     ...INSTANCE_OPTIONS,
   },

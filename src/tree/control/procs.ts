@@ -25,7 +25,7 @@ export const procs: ControlEntry = {
       throw new FsError('EINVAL', `Cannot write ${quoted(text)} to .procs: write a process's pid, or 0 for the caller`);
     }
     const name = Number(text) === 0 ? SELF : text;
-    const pid = await processNamed(machine, request.caller.pid, name);
+    const pid = await processNamed(machine, request.caller, name);
     await enter(machine, { container, by: 'symlink' }, pid, request);
   },
 };

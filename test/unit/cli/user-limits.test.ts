@@ -11,7 +11,7 @@ test.each(['', 'depth', 'depth=', 'depth=0', 'depth=-1', 'depth=1e3', 'cpu=1', '
   'userLimitsFrom refuses %j, and says what there is',
   (text) => {
     expect(() => userLimitsFrom(text)).toThrow(
-      '--user-limits is a list of containers=N, depth=N, processes=N, events=N',
+      '--user-limits is a list of containers=N, depth=N, processes=N, events=N, files=N',
     );
   },
 );

@@ -34,10 +34,24 @@ describe('recordRefusal', () => {
     expect(web.error).toBe('EPERM: second');
   });
 
+  test('says who asked if that is neither the owner nor root, also behind a long line', () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    machine.store.commit([{ op: 'attr', serial: web.serial, uid: 1001, at: web.ctime }]);
+    const after = (uid: number, text = 'no') => {
+      recordRefusal(machine, web, new FsError('EPERM', text), { uid });
+      return web.error;
+    };
+    expect([after(1001), after(0)]).toEqual(['EPERM: no', 'EPERM: no']);
+    expect(after(1002)).toBe('EPERM: no (asked by uid 1002)');
+    expect(after(1002, 'x'.repeat(2000))).toMatch(/^EPERM: x{970,980} \(asked by uid 1002\)$/);
+    expect(web.error).toHaveLength(1000);
+  });
+
   test('keeps nothing of what the errno tells, of a bug, or of a container that is gone', () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
-    recordRefusal(machine, web, new FsError('ENOTEMPTY', 'it has entries'), ['ENOTEMPTY']);
+    recordRefusal(machine, web, new FsError('ENOTEMPTY', 'it has entries'), undefined, ['ENOTEMPTY']);
     recordRefusal(machine, web, new TypeError('bug'));
     expect(web.error).toBeUndefined();
     machine.store.commit([{ op: 'drop', serial: web.serial, at: web.ctime }]);

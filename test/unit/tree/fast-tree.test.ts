@@ -324,6 +324,18 @@ describe('fastTree by itself', () => {
     expect(create(0)).toBe(DEFER);
   });
 
+  test('has so many files open for one user, and leaves more of his to the other thread', () => {
+    using world = running();
+    const id = idOf(world, '.state');
+    const open = (uid: number) => world.fast.open!(world.machine.request({ uid }), id, constants.O_RDONLY);
+    const first = open(1001) as Opened;
+    for (let count = 1; count < 4096; count++) open(1001);
+    expect(open(1001)).toBe(DEFER);
+    for (const uid of [0, 1002]) expect(open(uid)).not.toBe(DEFER);
+    world.fast.release!(world.request(), id, first.handle);
+    expect(open(1001)).not.toBe(DEFER);
+  });
+
   test('leaves handles and unlinks that are not its own', () => {
     using world = running();
     const request = world.request();

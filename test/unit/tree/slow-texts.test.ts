@@ -107,6 +107,40 @@ describe('SlowTexts', () => {
     expect((await texts.stat((FILE + 1) as NodeId, ME, produce)).text).toBe('1');
   });
 
+  test('keeps no more bytes for opens that do not follow than there is room for', async () => {
+    const texts = new SlowTexts();
+    const long = () => Promise.resolve({ text: 'x'.repeat(1 << 20) });
+    for (let i = 0; i <= 64; i++) await texts.stat((FILE + i) as NodeId, ME, long);
+    const again = (index: number) => texts.stat((FILE + index) as NodeId, ME, counting());
+    expect([(await again(64)).text.length, (await again(0)).text]).toEqual([1 << 20, '1']);
+  });
+
+  test('a user may have so many bytes open, and others theirs', async () => {
+    const texts = new SlowTexts();
+    const long = () => Promise.resolve({ text: 'x'.repeat(9 << 20) });
+    const open = (handle: number, account: number | undefined) => texts.open(handle, FILE, ME, long, account);
+    await open(2, 1001);
+    await expect(open(4, 1001)).rejects.toMatchObject({ errno: 'EDQUOT' });
+    for (const [handle, account] of [
+      [6, 1002],
+      [8, undefined],
+      [10, undefined],
+    ] as const)
+      await open(handle, account);
+    texts.release(2);
+    await open(4, 1001);
+    expect(texts.read(4, 0, 1)?.length).toBe(1);
+  });
+
+  test('all users together may have so many bytes open, and root besides', async () => {
+    const texts = new SlowTexts();
+    const long = () => Promise.resolve({ text: 'x'.repeat(16 << 20) });
+    for (let user = 1; user <= 8; user++) await texts.open(2 * user, FILE, ME, long, user);
+    await expect(texts.open(18, FILE, ME, long, 9)).rejects.toMatchObject({ errno: 'ENFILE' });
+    await texts.open(20, FILE, ME, long, undefined);
+    expect(texts.read(18, 0, 1)).toBeUndefined();
+  });
+
   test('a text that cannot be made is not kept', async () => {
     const texts = new SlowTexts();
     await expect(texts.stat(FILE, ME, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
