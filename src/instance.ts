@@ -70,6 +70,8 @@ export function runFiles(instance: Instance) {
     tombstones: at('tombstones'),
     events: at('events'),
     pollers: at('pollers'),
+    /** Files that the kernel reads and writes itself. */
+    passed: at('passed'),
     inFlight: at('in-flight'),
     incarnation: at('incarnation'),
     session: at('session.json'),
@@ -97,6 +99,11 @@ export function stateFiles(instance: Instance, serial: number) {
     /** Where the container's init takes requests (`SOCK_DGRAM`). */
     initSocket: path.join(instance.stateDir, `${serial}.sock`),
   } as const;
+}
+
+/** What criu has found out about the machine; not in a run directory, since each criu has a /run of its own. */
+export function criuDir({ stateDir }: Instance): string {
+  return path.join(stateDir, 'criu');
 }
 
 /** Directory of a container's checkpoints and of what arrives of one; made when there is something to keep. */

@@ -100,6 +100,7 @@ export const INIT_FLAG_BITS = {
   SECURITY_CTX: 32,
   CREATE_SUPP_GROUP: 34,
   HAS_EXPIRE_ONLY: 35,
+  PASSTHROUGH: 37,
   NO_EXPORT_SUPPORT: 38,
   HAS_RESEND: 39,
   ALLOW_IDMAP: 40,
@@ -110,6 +111,7 @@ export type InitFlag = keyof typeof INIT_FLAG_BITS;
 export const FOPEN_DIRECT_IO = 1 << 0;
 export const FOPEN_KEEP_CACHE = 1 << 1;
 export const FOPEN_NOFLUSH = 1 << 5;
+export const FOPEN_PASSTHROUGH = 1 << 7;
 
 /** `fuse_setattr_in.valid`. */
 export const FATTR_MODE = 1 << 0;

@@ -7,7 +7,7 @@ import {
   type Opened,
   type Statfs,
 } from '../../src/tree/filesystem.ts';
-import { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH } from './abi.ts';
+import { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PASSTHROUGH } from './abi.ts';
 import type { Writer } from './cursor.ts';
 
 /** How long the kernel may keep what is invalidated by notification: for ever, near enough. */
@@ -37,15 +37,21 @@ export function encodeEntry(writer: Writer, { attr, cacheable, fleeting }: Entry
   attributes(writer, attr);
 }
 
-/** `fuse_open_out`. Direct: a text is what the open found, whatever size the kernel remembers. */
-export function encodeOpened(writer: Writer, { handle, noFlush, immutable }: Opened): void {
-  const caching = immutable ? FOPEN_KEEP_CACHE : FOPEN_DIRECT_IO;
-  writer.u64(handle);
-  writer.u32(noFlush ? caching | FOPEN_NOFLUSH : caching);
-  writer.u32(0);
+/** `backingId`: the kernel reads and writes the file of that number itself (`Passthrough`). */
+export interface Passing {
+  readonly backingId?: number;
 }
 
-export function encodeCreated(writer: Writer, created: Created): void {
+/** `fuse_open_out`. Direct: a text is what the open found, whatever size the kernel remembers. */
+export function encodeOpened(writer: Writer, { handle, noFlush, immutable, backingId }: Opened & Passing): void {
+  const caching = immutable ? FOPEN_KEEP_CACHE : FOPEN_DIRECT_IO;
+  const way = backingId === undefined ? caching : FOPEN_PASSTHROUGH;
+  writer.u64(handle);
+  writer.u32(noFlush ? way | FOPEN_NOFLUSH : way);
+  writer.u32(backingId ?? 0);
+}
+
+export function encodeCreated(writer: Writer, created: Created & Passing): void {
   encodeEntry(writer, created.entry);
   encodeOpened(writer, created);
 }

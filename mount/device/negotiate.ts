@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { FsError } from '../../src/errno.ts';
 import { FUSE_MAJOR, FUSE_MINOR, FUSE_OLDEST_MINOR, INIT_FLAG_BITS, MAX_DATA_BYTES, type InitFlag } from './abi.ts';
 import type { Reader, Writer } from './cursor.ts';
@@ -38,9 +39,19 @@ const WANTED: readonly InitFlag[] = [
   'NO_OPENDIR_SUPPORT',
   'INIT_EXT',
   'HAS_EXPIRE_ONLY',
+  'PASSTHROUGH',
   'NO_EXPORT_SUPPORT',
   'HAS_RESEND',
 ];
+
+/**
+ * `max_stack_depth`: files are passed through to file systems that are not stacked on others, and overlayfs may still be on
+ * top of this one.
+ */
+const PASSTHROUGH_DEPTH = 1;
+
+/** What came with Linux 6.9, and older ones have to do without. */
+export const SINCE_6_9: readonly InitFlag[] = ['HAS_RESEND', 'PASSTHROUGH'];
 
 const PAGE_BYTES = 4096;
 /** Times are exact to the nanosecond. */
@@ -92,7 +103,13 @@ export function encodeInit(writer: Writer, { maxReadahead, negotiated }: InitAns
   writer.u16(MAX_DATA_BYTES / PAGE_BYTES);
   writer.u16(0); // map_alignment
   writer.u32(bits(flags, WORD_BITS));
-  writer.zeros(28);
+  writer.u32(flags.includes('PASSTHROUGH') ? PASSTHROUGH_DEPTH : 0);
+  writer.zeros(24);
+}
+
+/** What was agreed on with a former daemon; `undefined` on a new device. */
+export function readNegotiated(file: string): Negotiated | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Negotiated) : undefined;
 }
 
 const WORD_BITS = 32;

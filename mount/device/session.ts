@@ -1,4 +1,4 @@
-import { constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { constants, openSync, rmSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
 import { subtree, type Container } from '../../src/container/container.ts';
@@ -6,9 +6,10 @@ import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/hiding.ts';
 import { FsError } from '../../src/errno.ts';
 import type { Serial } from '../../src/ids.ts';
+import { backingFiles } from '../../src/kernel/backing-files.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { runFiles } from '../../src/instance.ts';
-import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
+import type { Created, Opened, Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
 import { directoryId, nodeId, type NodeId } from '../../src/tree/node-id.ts';
@@ -17,15 +18,17 @@ import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
+import type { Passing } from './encode.ts';
 import { notifyInvalidInode, notifyNewEpoch, notifyPoll } from './encode-notify.ts';
 import { freeSlot } from './in-flight.ts';
-import type { Negotiated } from './negotiate.ts';
+import { readNegotiated } from './negotiate.ts';
 import { Interruption } from './interruption.ts';
 import { Notifier } from './notifier.ts';
 import { OperationLog } from './operation-log.ts';
 import type { InterruptArgs } from './ops/connection.ts';
-import type { PollArgs } from './ops/files.ts';
+import type { HandleArgs, PollArgs } from './ops/files.ts';
 import { serveWhole } from './ops/serve.ts';
+import { Passthrough } from './passthrough.ts';
 import { Pollers } from './pollers.ts';
 import { readTombstones } from './tombstones.ts';
 import type { Handed, ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
@@ -62,6 +65,7 @@ export class DeviceSession {
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
   readonly #inFlightFd: number;
+  readonly #passthrough: Passthrough;
   /** Requests under way here, by number, each with what interrupts it. */
   readonly #underWay = new Map<number, Interruption>();
   readonly #reappearing = new Set<NodeId>();
@@ -87,6 +91,8 @@ export class DeviceSession {
     this.#posted = new Int32Array(new SharedArrayBuffer(4));
     const negotiated = readNegotiated(files.session);
     this.#inFlightFd = openSync(files.inFlight, negotiated ? O_RDWR | O_CREAT : O_RDWR | O_CREAT | O_TRUNC, 0o600);
+    if (!negotiated) rmSync(files.passed, { force: true });
+    this.#passthrough = new Passthrough(backingFiles(fd), files.passed);
     const tombstones = readTombstones(files.tombstones, Date.now());
     for (const tombstone of tombstones) this.#hide(tombstone);
     machine.store.onCommit((changes) => {
@@ -205,7 +211,18 @@ export class DeviceSession {
 
   async #answer(decoded: Decoded, request: Request & Decoded['request']): Promise<unknown> {
     if (decoded.op.name === 'POLL') this.#expectWake(decoded.args as PollArgs);
-    return await serveWhole(this.#tree, { ...decoded, request });
+    const answer = await serveWhole(this.#tree, { ...decoded, request });
+    if (decoded.op.name === 'OPEN') return this.#passOn(request.nodeid, answer as Opened);
+    if (decoded.op.name === 'CREATE') return this.#passOn((answer as Created).entry.attr.id, answer as Created);
+    if (decoded.op.name === 'RELEASE') this.#passthrough.end(request.nodeid, (decoded.args as HandleArgs).handle);
+    return answer;
+  }
+
+  /** A file that the kernel can read and write without asking here, it does. */
+  #passOn<T extends Opened>(node: NodeId, opened: T): T & Passing {
+    const { handle, backing } = opened;
+    const backingId = backing === undefined ? undefined : this.#passthrough.begin(node, handle, backing);
+    return backingId === undefined ? opened : { ...opened, backingId };
   }
 
   #expectWake({ wake }: PollArgs): void {
@@ -284,7 +301,3 @@ const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
   'pin',
   'unshown',
 ]);
-
-function readNegotiated(file: string): Negotiated | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Negotiated) : undefined;
-}

@@ -18,7 +18,7 @@ import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
 import { notifyResend } from './encode-notify.ts';
 import { freeSlot, InFlight, lostNumbers } from './in-flight.ts';
-import type { InitAnswer } from './negotiate.ts';
+import { SINCE_6_9, type InitAnswer } from './negotiate.ts';
 import { TombstoneFile } from './tombstones.ts';
 import type { ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
 
@@ -189,7 +189,7 @@ function seen(): number {
 function keepNegotiated(answer: InitAnswer): InitAnswer {
   if (!answer.negotiated) return answer;
   const { flags } = answer.negotiated;
-  const agreed = data.withoutResend ? flags.filter((flag) => flag !== 'HAS_RESEND') : flags;
+  const agreed = data.withoutResend ? flags.filter((flag) => !SINCE_6_9.includes(flag)) : flags;
   const negotiated = { ...answer.negotiated, flags: agreed };
   writeFileSync(`${data.sessionFile}.new`, JSON.stringify(negotiated), { mode: 0o600 });
   renameSync(`${data.sessionFile}.new`, data.sessionFile);
@@ -199,7 +199,8 @@ function keepNegotiated(answer: InitAnswer): InitAnswer {
 }
 
 function post(message: ToMain): void {
-  data.port.postMessage(message);
+  // Handed over, not copied once more.
+  data.port.postMessage(message, message.kind === 'request' ? [message.bytes.buffer as ArrayBuffer] : []);
 }
 
 function reportBug(where: string, error: unknown): void {

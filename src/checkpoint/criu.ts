@@ -88,8 +88,12 @@ function isBelow(version: readonly number[], other: readonly number[]): boolean 
 export const CPU_LIMIT_MS = 20_000;
 
 export interface CriuRun {
-  readonly criu: Criu;
-  readonly args: readonly string[];
+  /** Criu's program and arguments. */
+  readonly command: readonly string[];
+  /** The init's program (src/init/private.c). */
+  readonly runner: string;
+  /** What criu knows of the kernel (`CriuFacts`). */
+  readonly known: string;
   /** Existing directory; `criu.out` and the log are in it. */
   readonly workDir: string;
   /** Name of the log there. */
@@ -108,17 +112,14 @@ const PRESSES_LIMIT = 60;
  * dies. Throws EIO with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then, it goes
  * on, because a process it has hold of might not survive its death.
  */
-export async function runCriu({ criu, args, workDir, log, limitMs, press }: CriuRun): Promise<void> {
+export async function runCriu({ command, runner, known, workDir, log, limitMs, press }: CriuRun): Promise<void> {
   const out = openSync(`${workDir}/criu.out`, 'a', 0o600);
-  const child = spawn(
-    'unshare',
-    [
-      ...['--mount', '--propagation', 'private', 'sh', '-c'],
-      'mount -t tmpfs -o mode=0700 tmpfs /run && exec "$@"',
-      ...['sh', criu.program, ...args],
-    ],
-    { cwd: '/', detached: true, stdio: ['ignore', out, out], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
-  );
+  const child = spawn(runner, ['private', known, ...command], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', out, out],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
   closeSync(out);
   const ended = new Promise<number | Error>((resolve) => {
     child.once('error', resolve);

@@ -1,12 +1,15 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { FsError } from '../errno.ts';
 import { isNamespaceKind, type NamespaceKind } from '../namespaces.ts';
 
-/** Of what is written here; another one is refused. */
-const FORMAT = 1;
+/** Of what is written here. */
+const FORMAT = 2;
+
+/** What had one hash for each image, of all of it. It is read as if pieces were as long as that. */
+const FORMAT_OF_WHOLES = 1;
+const WHOLE_BYTES = Number.MAX_SAFE_INTEGER;
+
+/** Pieces are not shorter: there would be many hashes. */
+const LEAST_PIECE_BYTES = 1 << 20;
 
 export const MANIFEST = 'manifest.json';
 
@@ -22,7 +25,8 @@ const IMAGE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$/;
 export interface Image {
   readonly name: string;
   readonly size: number;
-  readonly sha256: string;
+  /** Of each piece, the last of which may be shorter; of an empty image one. */
+  readonly sha256: readonly string[];
 }
 
 /** What a checkpoint of one container is, beside CRIU's images. */
@@ -49,6 +53,8 @@ export interface Manifest {
   readonly bundle?: SavedBundle;
   /** Pairs of interfaces by which it was connected with the machine. */
   readonly veths?: readonly SavedVeth[];
+  /** Bytes of a piece of an image. */
+  readonly pieceBytes: number;
   readonly images: readonly Image[];
 }
 
@@ -90,9 +96,8 @@ export function parseManifest(text: string): Manifest {
   } catch (cause) {
     throw wrong('it is no JSON', cause);
   }
-  const manifest = value as Manifest;
-  if (typeof value !== 'object' || value === null) throw wrong('it is no object');
-  if ((manifest.format as number) !== FORMAT) throw wrong(`its format is ${String(manifest.format)}, not ${FORMAT}`);
+  if (!isRecord(value)) throw wrong('it is no object');
+  const manifest = ofThisFormat(value);
   for (const key of ['name', 'made', 'criu', 'kernel', 'arch', 'program', 'mountPoint', 'output'] as const) {
     if (typeof manifest[key] !== 'string' || /[\0\n]/.test(manifest[key])) throw wrong(`"${key}" is no line of text`);
   }
@@ -101,7 +106,9 @@ export function parseManifest(text: string): Manifest {
     throw wrong('"nested" or "serial"');
   checkList(manifest.kinds, 'kinds', (kind) => typeof kind === 'string' && isNamespaceKind(kind));
   checkList(manifest.mounts, 'mounts', isPath);
-  checkList(manifest.images, 'images', isImage);
+  const { pieceBytes } = manifest;
+  if (!isSize(pieceBytes) || pieceBytes < LEAST_PIECE_BYTES) throw wrong('"pieceBytes"');
+  checkList(manifest.images, 'images', (image) => isImage(image, pieceBytes));
   if (manifest.veths !== undefined) checkList(manifest.veths, 'veths', isVeth);
   if (manifest.bundle !== undefined) checkBundle(manifest.bundle, manifest.mounts.length);
   if (new Set(manifest.images.map(({ name }) => name)).size !== manifest.images.length)
@@ -133,10 +140,24 @@ function isVeth(veth: unknown): boolean {
   );
 }
 
-function isImage(image: unknown): boolean {
+function isImage(image: unknown, pieceBytes: number): boolean {
   if (!isRecord(image)) return false;
   const { name, size, sha256 } = image;
-  return typeof name === 'string' && isImageName(name) && isSize(size) && /^[0-9a-f]{64}$/.test(String(sha256));
+  if (typeof name !== 'string' || !isImageName(name) || !isSize(size) || !Array.isArray(sha256)) return false;
+  const pieces = Math.max(1, Math.ceil((size as number) / pieceBytes));
+  return sha256.length === pieces && sha256.every((hash) => typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash));
+}
+
+/** What is read, as if it had been written here. All else of it is still to be checked. */
+function ofThisFormat(value: Record<string, unknown>): Manifest {
+  const { format, images } = value;
+  if (format === FORMAT) return value as unknown as Manifest;
+  if (format !== FORMAT_OF_WHOLES) {
+    throw wrong(`its format is ${String(format)}, and not one of those up to ${FORMAT}`);
+  }
+  const pieces = (image: unknown) => (isRecord(image) ? { ...image, sha256: [image['sha256']] } : image);
+  const read = { ...value, format: FORMAT, pieceBytes: WHOLE_BYTES };
+  return { ...read, images: Array.isArray(images) ? images.map(pieces) : images } as unknown as Manifest;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -159,32 +180,4 @@ function checkList(list: unknown, what: string, isGood: (value: unknown) => bool
 
 function wrong(why: string, cause?: unknown): FsError {
   return new FsError('EINVAL', `${MANIFEST} is not a manifest of this version: ${why}`, { cause });
-}
-
-/** The images in a directory, with sizes and hashes, by name. */
-export async function describeImages(directory: string): Promise<Image[]> {
-  const names = (await readdir(directory)).filter(isImageName).sort();
-  const images: Image[] = [];
-  for (const name of names) {
-    const file = path.join(directory, name);
-    images.push({ name, size: (await stat(file)).size, sha256: await hashOf(file) });
-  }
-  return images;
-}
-
-/** Throws EIO naming the first image that is missing, or is not what the manifest says. */
-export async function verifyImages(directory: string, images: readonly Image[]): Promise<void> {
-  for (const { name, size, sha256 } of images) {
-    const file = path.join(directory, name);
-    const found = await stat(file).catch(() => undefined);
-    if (!found) throw new FsError('EIO', `${name} is missing`);
-    if (found.size !== size) throw new FsError('EIO', `${name} has ${found.size} bytes, not ${size}`);
-    if ((await hashOf(file)) !== sha256) throw new FsError('EIO', `${name} is not what was saved: its sha256 differs`);
-  }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

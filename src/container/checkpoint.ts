@@ -2,16 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  cpuArguments,
-  CPU_LOG,
-  dumpArguments,
-  DUMP_LOG,
-  externalMounts,
-  type Surroundings,
-} from '../checkpoint/arguments.ts';
-import { CPU_LIMIT_MS, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
-import { describeImages, encodeManifest, MANIFEST, type SavedBundle, type SavedVeth } from '../checkpoint/manifest.ts';
+import { dumpArguments, DUMP_LOG, externalMounts, type Surroundings } from '../checkpoint/arguments.ts';
+import { findCriu, runCriu } from '../checkpoint/criu.ts';
+import { CPU_IMAGE } from '../checkpoint/criu-facts.ts';
+import { describeImages, PIECE_BYTES } from '../checkpoint/hashes.ts';
+import { encodeManifest, MANIFEST, type SavedBundle, type SavedVeth } from '../checkpoint/manifest.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
@@ -29,6 +24,7 @@ import { preflight } from './preflight.ts';
 import { whatItHas } from './surroundings.ts';
 import { vethsOf } from './veths.ts';
 import { currentProgram } from './program.ts';
+import { readyCriu, type ReadyCriu } from './ready-criu.ts';
 import { OWN_UID } from '../own-user.ts';
 
 /** A dump of 512 MB takes 2 s; one that takes this long is ended. */
@@ -52,10 +48,11 @@ export interface CheckpointOptions {
  */
 export async function checkpoint(machine: Machine, top: Container, options: CheckpointOptions): Promise<Serial[]> {
   const what = `checkpoint "${pathOf(top)}"`;
-  const criu = await findCriu();
+  await findCriu();
   return await machine.locks.hold(top, what, async () => {
     const nodes = [...subtree(top)].filter(isLive);
     refuse(machine, top, what, options.caller);
+    const ready = await readyCriu(machine);
     const veths = new Map<Container, SavedVeth[]>();
     for (const node of nodes) {
       await preflight(machine, node);
@@ -70,9 +67,9 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
         const has = await whatItHas(machine, node);
         plans.push({ node, nested: isNested(node), place, ...has, veths: veths.get(node) ?? [] });
       }
-      for (const plan of [...plans].reverse()) await dump(machine, criu, plan, what);
+      for (const plan of [...plans].reverse()) await dump(machine, ready, plan, what);
     });
-    for (const plan of plans) await describe(machine, criu, plan);
+    for (const plan of plans) await describe(machine, ready, plan);
     return nodes.map(({ serial }) => serial);
   });
 }
@@ -195,7 +192,7 @@ function logged({ log }: Machine): (cause: unknown) => void {
 
 async function dump(
   machine: Machine,
-  criu: Criu,
+  { criu, runner, known }: ReadyCriu,
   { node, place, surroundings, bundle }: Plan,
   what: string,
 ): Promise<void> {
@@ -213,7 +210,15 @@ async function dump(
     const press = (pid: number) => {
       pressCriu(machine, checkedPid(pid), place);
     };
-    await runCriu({ criu, args, workDir: place.work, log: DUMP_LOG, limitMs: dumpLimitMs(), press });
+    await runCriu({
+      command: [criu.program, ...args],
+      runner,
+      known,
+      workDir: place.work,
+      log: DUMP_LOG,
+      limitMs: dumpLimitMs(),
+      press,
+    });
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
     machine.log.warn({ container: node.serial, why: error.message }, 'criu could not save a container');
@@ -235,12 +240,11 @@ async function isFull({ work }: ImagePlace): Promise<boolean> {
 /** Writes the manifest beside the images. */
 async function describe(
   machine: Machine,
-  criu: Criu,
+  { criu, cpu }: ReadyCriu,
   { node, nested, place, surroundings, bundle, veths }: Plan,
 ): Promise<void> {
   const { instance } = machine;
-  const args = cpuArguments('dump', place.images, place.work);
-  await runCriu({ criu, args, workDir: place.work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
+  await writeFile(path.join(place.images, CPU_IMAGE), cpu, { mode: 0o600 });
   const images = await describeImages(place.images);
   const { tree, disks, program } = surroundings;
   const text = encodeManifest({
@@ -258,6 +262,7 @@ async function describe(
     mounts: disks.map(({ mountPoint }) => mountPoint),
     ...(bundle && { bundle }),
     ...(veths.length > 0 && { veths }),
+    pieceBytes: PIECE_BYTES,
     images,
   });
   await writeFile(path.join(place.images, MANIFEST), text, { mode: 0o600 });

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -20,8 +20,11 @@ import type { Machine } from './machine.ts';
 /** A name that rsync gives a file until it is whole: `.NAME.XXXXXX`. */
 const TEMPORARY_NAME = /^\.[A-Za-z0-9][A-Za-z0-9._-]{0,140}$/;
 
+const { O_CREAT, O_NOFOLLOW, O_RDWR, O_TRUNC } = constants;
+
 /** A file that is there, or is being written. */
 interface Part {
+  /** When it was looked at last: whoever writes it need not do so through here. */
   size: number;
   /** Descriptors through which it is being written. */
   writers: number;
@@ -66,23 +69,28 @@ export class Gathering {
   }
 
   sizeOf(name: string): number | undefined {
-    return this.#parts.get(name)?.size;
+    const part = this.#parts.get(name);
+    if (part && part.writers > 0) this.#look(name, part);
+    return part?.size;
   }
 
-  /** Opens for writing; made if it is not there. EINVAL for a name no image has, ENOSPC for too many. */
-  async open(name: string): Promise<FileHandle> {
+  /**
+   * Opens for reading and writing; made if it is not there, `truncate`: emptied. EINVAL for a name no image has, ENOSPC for
+   * too many.
+   */
+  async open(name: string, truncate: boolean): Promise<FileHandle> {
     if (!isImageName(name) && name !== MANIFEST && !TEMPORARY_NAME.test(name)) {
       throw new FsError('EINVAL', `${JSON.stringify(name)} is no name of an image; only a checkpoint's files go here`);
     }
     if (this.#parts.size > IMAGES_LIMIT) throw new FsError('ENOSPC', `a checkpoint has at most ${IMAGES_LIMIT} files`);
     await (this.#made ??= makeImagePlace(this.place.dir));
-    const handle = await told(`open ${name}`, () => open(path.join(this.place.images, name), 'a+', 0o600));
-    await handle.close();
-    const writing = await told(`open ${name}`, () => open(path.join(this.place.images, name), 'r+'));
+    const flags = O_RDWR | O_CREAT | O_NOFOLLOW | (truncate ? O_TRUNC : 0);
+    const handle = await told(`open ${name}`, () => open(path.join(this.place.images, name), flags, 0o600));
     const part = this.#parts.get(name) ?? { size: 0, writers: 0 };
     part.writers += 1;
     this.#parts.set(name, part);
-    return writing;
+    this.#look(name, part);
+    return handle;
   }
 
   async write(name: string, handle: FileHandle, data: Uint8Array, offset: number): Promise<void> {
@@ -94,9 +102,6 @@ export class Gathering {
         done += (await handle.write(data, done, data.length - done, offset + done)).bytesWritten;
       }
     });
-    const part = this.#parts.get(name);
-    if (part) part.size = Math.max(part.size, offset + data.length);
-    if (name === MANIFEST) this.#parsed = undefined;
   }
 
   async truncate(name: string, size: number): Promise<void> {
@@ -111,10 +116,22 @@ export class Gathering {
     part.size = size;
   }
 
-  /** Nothing more comes through one descriptor. */
-  closed(name: string): void {
+  /** Nothing more comes through one descriptor; `again`: that was told before, and more came through a copy of it. */
+  closed(name: string, again: boolean): void {
     const part = this.#parts.get(name);
-    if (part && part.writers > 0) part.writers -= 1;
+    if (!part) return;
+    this.#look(name, part);
+    if (!again && part.writers > 0) part.writers -= 1;
+  }
+
+  /** Whether what is written to it need not be looked at before it is all there. */
+  isPlain(name: string): boolean {
+    return !name.includes(MANIFEST);
+  }
+
+  #look(name: string, part: Part): void {
+    part.size = statSync(path.join(this.place.images, name), { throwIfNoEntry: false })?.size ?? 0;
+    if (name === MANIFEST) this.#parsed = undefined;
   }
 
   async remove(name: string): Promise<void> {

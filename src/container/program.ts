@@ -18,6 +18,11 @@ export function currentProgram(stateDir: string): string {
   return readlinkSync(path.join(stateDir, CURRENT)).slice(CURRENT.length + 1);
 }
 
+/** The program by the link that inits follow, for what else it does. */
+export function runnerProgram(stateDir: string): string {
+  return path.join(stateDir, CURRENT);
+}
+
 /**
  * Keeps a copy of the init's program beside the inits' sockets, under its hash. A file that a container runs is never
  * written over: CRIU must find it again as it was.

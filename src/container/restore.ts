@@ -1,10 +1,11 @@
 import os from 'node:os';
 import { closeSync, constants, openSync } from 'node:fs';
-import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import path from 'node:path';
 import { cpuArguments, CPU_LOG, RESTORE_LOG } from '../checkpoint/arguments.ts';
-import { CPU_LIMIT_MS, explain, findCriu, runCriu, type Criu } from '../checkpoint/criu.ts';
+import { CPU_LIMIT_MS, explain, findCriu, runCriu } from '../checkpoint/criu.ts';
+import { CPU_IMAGE, KNOWN } from '../checkpoint/criu-facts.ts';
 import {
   FILES_IMAGE,
   filesIn,
@@ -13,7 +14,8 @@ import {
   REMAP_IMAGE,
   rewriteFiles,
 } from '../checkpoint/files-image.ts';
-import { verifyImages, type Manifest } from '../checkpoint/manifest.ts';
+import { verifyImages } from '../checkpoint/hashes.ts';
+import type { Manifest } from '../checkpoint/manifest.ts';
 import { CORE_IMAGE, rewindTask } from '../checkpoint/timers.ts';
 import { ownProcesses } from '../cgroup/cgroup.ts';
 import { freeze } from '../cgroup/freeze.ts';
@@ -29,6 +31,7 @@ import type { Machine } from './machine.ts';
 import { giveOutput } from './output.ts';
 import { isOfUser } from './owner.ts';
 import { programFile } from './program.ts';
+import { readyCriu, type ReadyCriu } from './ready-criu.ts';
 import { restoreCommand } from './restore-command.ts';
 import { discardCgroups, nearestRunning, prepareCgroups } from './start.ts';
 import { connectVeths } from './veths.ts';
@@ -59,12 +62,13 @@ export async function restore(machine: Machine, container: Container, uid: numbe
   await machine.locks.hold(container, what, async () => {
     refuse(machine, container, uid, what);
     try {
-      const criu = await findCriu();
+      await findCriu();
       checkMachine(arrived.manifest);
-      await verifyImages(arrived.place.images, arrived.manifest.images);
+      const [ready] = await Promise.all([readyCriu(machine), verifyImages(arrived.place.images, arrived.manifest)]);
       const images = await prepareImages(machine, container, arrived);
-      await checkCpu(criu, images, arrived.place);
-      await run(machine, container, criu, { ...arrived, images });
+      await checkCpu(ready, images, arrived.place);
+      await copyFile(ready.known, path.join(arrived.place.work, KNOWN)).catch(() => undefined);
+      await run(machine, container, ready, { ...arrived, images });
       await rm(images, { recursive: true, force: true });
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
@@ -107,10 +111,13 @@ function checkMachine({ arch: itsArch, kernel, criu }: Manifest): void {
   }
 }
 
-async function checkCpu(criu: Criu, images: string, { work }: ImagePlace): Promise<void> {
-  const args = cpuArguments('check', images, work);
+/** An image that says of its cpu what criu says of this one needs no check by criu. */
+async function checkCpu({ criu, runner, known, cpu }: ReadyCriu, images: string, { work }: ImagePlace): Promise<void> {
+  const saved = await readFile(path.join(images, CPU_IMAGE)).catch(() => undefined);
+  if (saved?.equals(cpu)) return;
+  const command = [criu.program, ...cpuArguments('check', images, work)];
   try {
-    await runCriu({ criu, args, workDir: work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
+    await runCriu({ command, runner, known, workDir: work, log: CPU_LOG, limitMs: CPU_LIMIT_MS });
   } catch (cause) {
     throw new FsError('EIO', `this machine’s cpu is not like that it was saved on: ${(cause as Error).message}`, {
       cause,
@@ -191,7 +198,7 @@ function onMachine({ bundle, mounts }: Manifest, file: string, key: string | und
 
 type Prepared = Arrived & { readonly images: string };
 
-async function run(machine: Machine, container: Container, criu: Criu, arrived: Prepared): Promise<void> {
+async function run(machine: Machine, container: Container, { criu }: ReadyCriu, arrived: Prepared): Promise<void> {
   const { instance, store, events, launcher, files } = machine;
   const { manifest, place, frozen, unique } = arrived;
   const { bundle, veths = [] } = manifest;

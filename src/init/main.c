@@ -1,4 +1,5 @@
 #include "nsdir-init.h"
+#include "private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,10 +20,13 @@ int main(int argc, char **argv)
 		return tracer_main();
 	if (argc >= 3 && !strcmp(argv[1], "machine"))
 		return machine_main(argv + 2);
+	if (argc >= 4 && !strcmp(argv[1], "private"))
+		return private_main(argv + 2);
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
 	      "       nsdir-init run [--main] [--detach LOG] [--root DIR] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init tracer\n"
 	      "       nsdir-init machine COMMAND [ARGUMENT...]\n"
+	      "       nsdir-init private KNOWN COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init enter [--part KIND]... [--shell] [--named] MOUNTPOINT CONTAINER -- COMMAND [ARGUMENT...]\n",
 	      stderr);
 	return 125;

@@ -1,5 +1,5 @@
 /*
- * nsdir-init: one static binary, six roles.
+ * nsdir-init: one static binary, seven roles.
  *
  *   launcher  a process that outlives the daemon: parent of every container's init, keeps their exit statuses
  *   init      what the launcher's child becomes: first process of a container; reaps, spawns commands on request
@@ -7,6 +7,7 @@
  *   enter     enters a container from outside, and runs one command there, on a terminal of its own
  *   tracer    makes processes of others do system calls, as the daemon says
  *   machine   runs a command as process 1's child in user, mount and pid namespaces of its own
+ *   private   runs criu in a mount namespace of its own
  */
 #ifndef NSDIR_INIT_H
 #define NSDIR_INIT_H

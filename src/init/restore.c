@@ -1,5 +1,6 @@
 /* From a clone of the launcher to criu: it runs in the container's cgroup, in a mount namespace of its own. */
 #include "makers.h"
+#include "private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +18,11 @@
 #define SYS_pidfd_open 434
 #endif
 
-/* Private, so that neither criu's files nor its mounts are seen by others, nor outlive it. */
-#define PRIVATE "/run"
 /* What `--root` and `--external mnt[tree]` of the command line name (src/checkpoint/arguments.ts). */
-#define NEW_ROOT PRIVATE "/root"
-#define TREE PRIVATE "/tree"
+#define NEW_ROOT PRIVATE_RUN "/root"
+#define TREE PRIVATE_RUN "/tree"
+/* In the directory `work`: what criu knows of the kernel (src/checkpoint/criu-facts.ts). */
+#define KNOWN "criu.kdat"
 /* What `--inherit-fd` names. */
 #define OUTPUT_FD 3
 
@@ -39,6 +40,8 @@ const char *join_by_path(const char *cgroup)
 
 static const char *private_mounts(const struct restore_spec *spec)
 {
+	char known[4096];
+	const char *failed;
 	int own = open_own_directory(&spec->place);
 
 	/* As working directory it comes along into the new mount namespace; a descriptor would not. */
@@ -47,8 +50,9 @@ static const char *private_mounts(const struct restore_spec *spec)
 	close(own);
 	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP))
 		return "make namespaces for criu";
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("tmpfs", PRIVATE, "tmpfs", 0, "mode=0700"))
-		return "mount " PRIVATE;
+	snprintf(known, sizeof(known), "%s/" KNOWN, spec->work);
+	if ((failed = private_run(known)))
+		return failed;
 	if (spec->place.parent && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return "mount /proc";
 	if (mkdir(NEW_ROOT, 0700) || mount(spec->root, NEW_ROOT, NULL, MS_BIND, NULL))

@@ -8,6 +8,7 @@ import { state } from './control/state.ts';
 import { entryNamed } from './control/table.ts';
 import {
   O_ACCMODE,
+  O_TRUNC,
   S_IFLNK,
   S_IFMT,
   S_IFREG,
@@ -47,6 +48,8 @@ export class ArrivalNodes {
     if (isGhost(id)) changeGhost(haunting.ghost(id), changes);
     else {
       const name = haunting.fileNames.get(indexOf(id));
+      if (changes.size !== undefined && haunting.restored)
+        throw new FsError('EBUSY', 'the container is being restored');
       if (changes.size !== undefined && name !== undefined) await haunting.gathering?.truncate(name, changes.size);
     }
     return this.getattr(id);
@@ -83,9 +86,9 @@ export class ArrivalNodes {
     if (isGhost(parent)) return this.createIn(request, this.#arrivals.of(parent), parent, name, mode, handle);
     checkLength(name);
     const haunting = this.#arrivals.of(parent);
-    await this.#arrivals.open(request, haunting, name, handle);
+    const opened = await this.#arrivals.open(request, haunting, name, { handle });
     const attr = this.#arrivals.attr(haunting, this.#arrivals.fileId(haunting, name));
-    return { handle, noFlush: false, entry: fleetingEntry(attr) };
+    return { ...opened, entry: fleetingEntry(attr) };
   }
 
   /** Opens a name that means nothing, made if it is not there: who does not unpack does not see that it is. */
@@ -98,8 +101,10 @@ export class ArrivalNodes {
   }
 
   async unlink(parent: NodeId, name: string): Promise<void> {
-    const { gathering } = this.#arrivals.of(parent);
+    const { gathering, fileNames } = this.#arrivals.of(parent);
     if (gathering?.sizeOf(name) === undefined) throw new FsError('ENOENT', `there is no ${name}`);
+    // Another one of that name is another file: who has this one open writes to this one.
+    for (const [number, other] of fileNames) if (other === name) fileNames.delete(number);
     await gathering.remove(name);
   }
 
@@ -126,8 +131,7 @@ export class ArrivalNodes {
     const name = haunting.fileNames.get(indexOf(id));
     if (name === undefined) throw new FsError('ENOENT', 'this image is gone');
     if ((flags & O_ACCMODE) === 0) throw new FsError('EACCES', 'images that arrive are not read; they are restored');
-    await this.#arrivals.open(request, haunting, name, handle);
-    return { handle, noFlush: false };
+    return await this.#arrivals.open(request, haunting, name, { handle, truncate: (flags & O_TRUNC) !== 0 });
   }
 
   read(id: NodeId, offset: number, size: number): Uint8Array {

@@ -10,7 +10,7 @@ import { isArchiver } from './archivers.ts';
 import { imageAttr, imagesDirectoryAttr } from './checkpoint-attr.ts';
 import { ARRIVAL_SLOT, indexOf, slotId } from './checkpoint-id.ts';
 import { state } from './control/state.ts';
-import type { Attr, Request } from './filesystem.ts';
+import type { Attr, Opened, Request } from './filesystem.ts';
 import { Haunting } from './haunting.ts';
 import { directoryId, serialOf, type NodeId } from './node-id.ts';
 
@@ -22,6 +22,12 @@ const RESTORABLE = ['running', 'frozen'];
 
 /** Behind the state: files of the machine may have changed in size since. */
 export const ACCEPT_CHANGED_FILES = 'accept-changed-files';
+
+interface Opening {
+  /** Its handle. */
+  readonly handle: number;
+  readonly truncate?: boolean;
+}
 
 interface Writing {
   readonly haunting: Haunting;
@@ -125,13 +131,16 @@ export class Arrivals {
     return slotId(haunting.container.serial, ARRIVAL_SLOT, haunting.fileNumber(name));
   }
 
-  /** Opens an image for writing, made if it is not there, as `handle`. */
-  async open(request: Request, haunting: Haunting, name: string, handle: number): Promise<void> {
+  /** Opens an image for writing, made if it is not there, `truncate`: emptied. */
+  async open(request: Request, haunting: Haunting, name: string, opening: Opening): Promise<Opened> {
+    const { handle, truncate = false } = opening;
     const { gathering } = haunting;
     if (!gathering || haunting.restored) throw new FsError('EBUSY', 'the container was restored; remove it first');
     haunting.addUnpacker(this.#machine.files, request.caller.pid);
     const number = haunting.fileNumber(name);
-    this.#writing.set(handle, { haunting, number, handle: await gathering.open(name), isFlushed: false });
+    const file = await gathering.open(name, truncate);
+    this.#writing.set(handle, { haunting, number, handle: file, isFlushed: false });
+    return { handle, noFlush: false, ...(gathering.isPlain(name) && { backing: file.fd }) };
   }
 
   async write(handle: number, data: Uint8Array, offset: number): Promise<void> {
@@ -142,11 +151,10 @@ export class Arrivals {
     await writing.haunting.gathering?.write(name, writing.handle, data, offset);
   }
 
-  /** close(2) of an image: the one that completes the set restores. */
+  /** close(2) of an image, or of a copy of its descriptor: the one that completes the set restores. */
   async flush(request: Request, handle: number): Promise<void> {
     const writing = this.#writing.get(handle);
     if (!writing) throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
-    if (writing.isFlushed) return;
     this.#finish(writing);
     await this.restoreIfComplete(request, writing.haunting);
   }
@@ -155,7 +163,7 @@ export class Arrivals {
     const writing = this.#writing.get(handle);
     if (!writing) return;
     this.#writing.delete(handle);
-    this.#finish(writing);
+    if (!writing.isFlushed) this.#finish(writing);
     await writing.handle.close();
   }
 
@@ -212,10 +220,9 @@ export class Arrivals {
   }
 
   #finish(writing: Writing): void {
-    if (writing.isFlushed) return;
-    writing.isFlushed = true;
     const name = writing.haunting.fileNames.get(writing.number);
-    if (name !== undefined) writing.haunting.gathering?.closed(name);
+    if (name !== undefined) writing.haunting.gathering?.closed(name, writing.isFlushed);
+    writing.isFlushed = true;
   }
 
   #begin(container: Container): Haunting {

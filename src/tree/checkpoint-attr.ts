@@ -14,11 +14,11 @@ export function imageAttr(id: NodeId, at: Timespec, size: number): Attr {
   return { ...common(id, at), mode: S_IFREG | 0o600, nlink: 1, size };
 }
 
-/** Who looks decides what a name means here, so the kernel may keep none. */
+/** Who looks decides what a name means here, so the kernel may keep none; what a node is, it may. */
 export function fleetingEntry(attr: Attr): Entry {
   return { attr, cacheable: false, fleeting: true };
 }
 
 function common(id: NodeId, at: Timespec) {
-  return { id, uid: 0, gid: 0, atime: at, mtime: at, ctime: at, cacheable: false };
+  return { id, uid: 0, gid: 0, atime: at, mtime: at, ctime: at, cacheable: true };
 }

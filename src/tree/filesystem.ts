@@ -99,6 +99,11 @@ export interface Opened {
   readonly noFlush: boolean;
   /** The file never changes: the kernel may read ahead, and keep what it has read. */
   readonly immutable?: boolean;
+  /**
+   * Descriptor, open until `release`, of a regular file on disk that has the very same bytes: an adapter that can may have
+   * the kernel read and write that. Others call `read` and `write`.
+   */
+  readonly backing?: number;
 }
 
 export interface Created extends Opened {
@@ -141,6 +146,7 @@ export type FastFilesystem = {
 
 /** The access mode among open(2)'s flags. */
 export const O_ACCMODE = 3;
+export const O_TRUNC = 0o1000;
 
 /** File type bits (inode(7)). */
 export const S_IFMT = 0o170000;

@@ -113,7 +113,7 @@ export class Haunting {
 export function ghostAttr(ghost: Ghost): Attr {
   const { id, mode, uid, gid, size, atime, mtime } = ghost;
   const nlink = (mode & S_IFMT) === S_IFDIR ? 2 : 1;
-  return { id, mode, nlink, uid, gid, size, atime, mtime, ctime: mtime, cacheable: false };
+  return { id, mode, nlink, uid, gid, size, atime, mtime, ctime: mtime, cacheable: true };
 }
 
 export function changeGhost(ghost: Ghost, { mode, uid, gid, size, atime, mtime }: AttrChanges): void {

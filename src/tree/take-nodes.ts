@@ -50,8 +50,9 @@ export class TakeNodes {
 
   async open(id: NodeId, flags: number, handle: number): Promise<Opened> {
     if ((flags & O_ACCMODE) !== 0) throw new FsError('EROFS', 'what was saved is not changed');
-    this.#reading.set(handle, await this.#openFile(id));
-    return { handle, noFlush: true, immutable: true };
+    const file = await this.#openFile(id);
+    this.#reading.set(handle, file);
+    return { handle, noFlush: true, immutable: true, backing: file.fd };
   }
 
   async read(id: NodeId, handle: number, offset: number, size: number): Promise<Uint8Array> {

@@ -58,7 +58,7 @@ describe('images are refused, and nothing starts, where', () => {
     const file = `${saved}/.checkpoint/manifest.json`;
     const text = readFileSync(file, 'utf8');
     for (const [changed, why] of [
-      [text.replace('"format": 1', '"format": 2'), /its format is 2, not 1/],
+      [text.replace('"format": 2', '"format": 3'), /its format is 3, and not one of those up to 2/],
       [text.slice(0, 100), /it is no JSON/],
       [text.replace('"name": "files.img"', '"name": "../files.img"'), /"images" is not what it should be/],
     ] as const) {

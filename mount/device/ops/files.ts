@@ -7,7 +7,7 @@ import { operation } from './operation.ts';
 
 /** Rows about an open file: `handle` is what OPEN or CREATE answered. */
 
-interface HandleArgs {
+export interface HandleArgs {
   readonly handle: number;
 }
 

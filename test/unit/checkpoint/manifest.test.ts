@@ -1,16 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { PIECE_BYTES } from '../../../src/checkpoint/hashes.ts';
 import {
-  describeImages,
   encodeManifest,
   isImageName,
   MANIFEST_LIMIT_BYTES,
   parseManifest,
-  verifyImages,
   type Manifest,
 } from '../../../src/checkpoint/manifest.ts';
+
+const HASH = 'a'.repeat(64);
 
 const GOOD: Omit<Manifest, 'format'> = {
   name: 'web',
@@ -25,7 +23,8 @@ const GOOD: Omit<Manifest, 'format'> = {
   mountPoint: '/namespaces',
   output: '/var/lib/nsdir/namespaces/7.log',
   mounts: ['/srv'],
-  images: [{ name: 'files.img', size: 3, sha256: 'a'.repeat(64) }],
+  pieceBytes: PIECE_BYTES,
+  images: [{ name: 'files.img', size: 3, sha256: [HASH] }],
 };
 
 const BUNDLE = { path: '/srv/web', root: '/srv/web/rootfs', sources: ['/srv'], files: ['file[1b:2123f9]'] };
@@ -37,14 +36,21 @@ const VETH = {
 
 describe('parseManifest', () => {
   test('reads what encodeManifest writes', () => {
-    expect(parseManifest(encodeManifest(GOOD))).toEqual({ format: 1, ...GOOD });
+    expect(parseManifest(encodeManifest(GOOD))).toEqual({ format: 2, ...GOOD });
+  });
+
+  test('reads format 1, which has one hash for each image', () => {
+    const images = [{ name: 'pages-1.img', size: 100 * PIECE_BYTES, sha256: HASH }];
+    const { images: read, pieceBytes } = parseManifest(JSON.stringify({ ...GOOD, format: 1, pieceBytes: 5, images }));
+    expect(read).toEqual([{ ...images[0], sha256: [HASH] }]);
+    expect(pieceBytes).toBeGreaterThan(100 * PIECE_BYTES);
   });
 
   test('reads that of a bundle, which has no program of ours, and that of one with interfaces', () => {
     const connected = { ...GOOD, veths: [VETH, { ...VETH, bridge: 'br0' }] };
-    expect(parseManifest(encodeManifest(connected))).toEqual({ format: 1, ...connected });
+    expect(parseManifest(encodeManifest(connected))).toEqual({ format: 2, ...connected });
     const bundled = { ...GOOD, program: '', bundle: BUNDLE };
-    expect(parseManifest(encodeManifest(bundled))).toEqual({ format: 1, ...bundled });
+    expect(parseManifest(encodeManifest(bundled))).toEqual({ format: 2, ...bundled });
   });
 
   test.each<[string, object]>([
@@ -56,20 +62,25 @@ describe('parseManifest', () => {
     ['an address that is none', { veths: [{ ...VETH, addresses: ['10.0.0.1'] }] }],
     ['a file that is no file', { bundle: { ...BUNDLE, files: ['pipe[1]'] } }],
     ['a bundle that is none', { bundle: 7 }],
-    ['another format', { format: 2 }],
+    ['another format', { format: 3 }],
     ['a kind there is not', { kinds: ['foo'] }],
     ['a name of two lines', { output: '/a\n--external' }],
     ['a relative mount', { mounts: ['srv'] }],
     ['a mount that leads up', { mounts: ['/srv/../etc'] }],
-    ['an image that leads up', { images: [{ name: '../files.img', size: 3, sha256: 'a'.repeat(64) }] }],
-    ['a hidden image', { images: [{ name: '.img', size: 3, sha256: 'a'.repeat(64) }] }],
-    ['the manifest as an image', { images: [{ name: 'manifest.json', size: 3, sha256: 'a'.repeat(64) }] }],
-    ['a size below zero', { images: [{ name: 'files.img', size: -1, sha256: 'a'.repeat(64) }] }],
-    ['no hash', { images: [{ name: 'files.img', size: 3, sha256: 'x' }] }],
+    ['an image that leads up', { images: [{ name: '../files.img', size: 3, sha256: [HASH] }] }],
+    ['a hidden image', { images: [{ name: '.img', size: 3, sha256: [HASH] }] }],
+    ['the manifest as an image', { images: [{ name: 'manifest.json', size: 3, sha256: [HASH] }] }],
+    ['a size below zero', { images: [{ name: 'files.img', size: -1, sha256: [HASH] }] }],
+    ['no hash', { images: [{ name: 'files.img', size: 3, sha256: ['x'] }] }],
+    ['a hash outside of a list', { images: [{ name: 'files.img', size: 3, sha256: HASH }] }],
+    ['a hash too many', { images: [{ name: 'files.img', size: PIECE_BYTES, sha256: [HASH, HASH] }] }],
+    ['a hash too few', { images: [{ name: 'files.img', size: PIECE_BYTES + 1, sha256: [HASH] }] }],
+    ['pieces of a byte', { pieceBytes: 1, images: [{ name: 'files.img', size: 1, sha256: [HASH] }] }],
+    ['pieces of no length', { pieceBytes: undefined }],
     ['an image twice', { images: [...GOOD.images, ...GOOD.images] }],
     ['a program that is no hash', { program: '../../bin/sh12345' }],
   ])('refuses %s', (_, change) => {
-    const text = JSON.stringify({ format: 1, ...GOOD, ...change });
+    const text = JSON.stringify({ format: 2, ...GOOD, ...change });
     expect(() => parseManifest(text)).toThrow(expect.objectContaining({ errno: 'EINVAL' }));
   });
 
@@ -92,36 +103,4 @@ test.each([
   ['x'.repeat(200), false],
 ])('isImageName: %s %s', (name, is) => {
   expect(isImageName(name)).toBe(is);
-});
-
-describe('verifyImages', () => {
-  let directory: string;
-  beforeEach(() => {
-    directory = mkdtempSync(path.join(tmpdir(), 'nsdir-unit-'));
-    writeFileSync(path.join(directory, 'a.img'), 'one');
-    writeFileSync(path.join(directory, 'b.img'), 'two');
-  });
-  afterEach(() => {
-    rmSync(directory, { recursive: true });
-  });
-
-  test('is content with what describeImages has seen', async () => {
-    const images = await describeImages(directory);
-    expect(images.map(({ name, size }) => [name, size])).toEqual([
-      ['a.img', 3],
-      ['b.img', 3],
-    ]);
-    await expect(verifyImages(directory, images)).resolves.toBeUndefined();
-  });
-
-  test('names what was altered, cut off, or is missing', async () => {
-    const images = await describeImages(directory);
-    const refusal = async () => String(await verifyImages(directory, images).catch((error: unknown) => error));
-    writeFileSync(path.join(directory, 'b.img'), 'twO');
-    expect(await refusal()).toContain('b.img is not what was saved');
-    writeFileSync(path.join(directory, 'b.img'), 'tw');
-    expect(await refusal()).toContain('b.img has 2 bytes, not 3');
-    rmSync(path.join(directory, 'a.img'));
-    expect(await refusal()).toContain('a.img is missing');
-  });
 });

@@ -25,13 +25,16 @@ const initOut = (minor: number, flags: number, flags2: number) =>
     u16(32),
     u16(0),
     u32(flags2),
-    pad(28),
+    // max_stack_depth
+    u32((flags2 & PASSTHROUGH) === 0 ? 0 : 1),
+    pad(24),
   ]);
 
 /** ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, DO_READDIRPLUS, PARALLEL_DIROPS, MAX_PAGES, NO_OPENDIR_SUPPORT, INIT_EXT. */
 const WANTED = [0, 3, 5, 13, 18, 22, 24, 30].reduce((word, bit) => word | (1 << bit), 0) >>> 0;
-/** HAS_EXPIRE_ONLY, NO_EXPORT_SUPPORT, HAS_RESEND. */
-const WANTED_2 = (1 << 3) | (1 << 6) | (1 << 7);
+/** HAS_EXPIRE_ONLY, PASSTHROUGH, NO_EXPORT_SUPPORT, HAS_RESEND. */
+const PASSTHROUGH = 1 << 5;
+const WANTED_2 = (1 << 3) | PASSTHROUGH | (1 << 6) | (1 << 7);
 
 describe('INIT', () => {
   test('a kernel that can everything is asked for what is wanted, and for nothing else', () => {

@@ -67,3 +67,10 @@ describe('operations', () => {
     expect(await dispatch({}, requestBytes(OPCODES[name], Buffer.alloc(64)))).toEqual(header(16, error, 7n));
   });
 });
+
+test('an open names the file that the kernel reads and writes itself, and then nothing is said of caching', async () => {
+  const opened = { handle: 5, noFlush: true, immutable: true, backingId: 9 };
+  const reply = await dispatch({ open: () => opened }, requestBytes(OPCODES.OPEN, Buffer.alloc(8)));
+  // FOPEN_PASSTHROUGH | FOPEN_NOFLUSH, backing_id
+  expect(reply).toEqual(Buffer.concat([header(32, 0, 7n), u64(5n), u32((1 << 7) | (1 << 5)), u32(9)]));
+});
