@@ -78,7 +78,8 @@ async function move(
   if (contains(container, to.parent)) throw new FsError('EINVAL', `Cannot ${what} into itself`);
   if (replaced) {
     if ((to.flags & RENAME_NOREPLACE) !== 0) throw new FsError('EEXIST', `Cannot ${what}: "${name}" is there already`);
-    if (isLive(replaced) || !isEmpty(replaced))
+    // Nobody is killed by being replaced, those who were discovered meanwhile neither.
+    if (isLive(replaced) || replaced.children.size > 0 || !isEmpty(replaced))
       throw new FsError('ENOTEMPTY', `Cannot ${what}: "${name}" is not empty`);
   }
   requireMay(machine, container, to.parent, caller.pid, what);
