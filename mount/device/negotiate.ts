@@ -26,12 +26,14 @@ export interface InitAnswer {
 /**
  * What is asked for, as far as the kernel has it; everything else stays off. Off on purpose: READDIRPLUS_AUTO (a listing
  * should fill the caches at once), CACHE_SYMLINKS (what names a pid depends on the reader), DONT_MASK (the kernel
- * applies the umask), WRITEBACK_CACHE.
+ * applies the umask), WRITEBACK_CACHE. AUTO_INVAL_DATA has the kernel compare times before it takes a listing from its
+ * cache (fs/fuse/readdir.c, fuse_readdir_cached): a reply that a notification overtook is not kept for ever.
  */
 const WANTED: readonly InitFlag[] = [
   'ASYNC_READ',
   'ATOMIC_O_TRUNC',
   'BIG_WRITES',
+  'AUTO_INVAL_DATA',
   'DO_READDIRPLUS',
   'PARALLEL_DIROPS',
   'MAX_PAGES',

@@ -28,8 +28,11 @@ const initOut = (minor: number, flags: number, flags2: number) =>
     pad(28),
   ]);
 
-/** ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, DO_READDIRPLUS, PARALLEL_DIROPS, MAX_PAGES, NO_OPENDIR_SUPPORT, INIT_EXT. */
-const WANTED = [0, 3, 5, 13, 18, 22, 24, 30].reduce((word, bit) => word | (1 << bit), 0) >>> 0;
+/**
+ * ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, AUTO_INVAL_DATA, DO_READDIRPLUS, PARALLEL_DIROPS, MAX_PAGES, NO_OPENDIR_SUPPORT,
+ * INIT_EXT.
+ */
+const WANTED = [0, 3, 5, 12, 13, 18, 22, 24, 30].reduce((word, bit) => word | (1 << bit), 0) >>> 0;
 /** HAS_EXPIRE_ONLY, NO_EXPORT_SUPPORT, HAS_RESEND. */
 const WANTED_2 = (1 << 3) | (1 << 6) | (1 << 7);
 
