@@ -15,7 +15,7 @@ import { View } from '../../src/tree/view.ts';
 import { REQUEST_BUFFER_BYTES } from './abi.ts';
 import { readRequest, Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
-import { decodeRequest, type Decoded } from './decode.ts';
+import { askerIn, decodeRequest, type Decoded } from './decode.ts';
 import { notifyResend } from './encode-notify.ts';
 import { freeSlot, InFlight, lostNumbers } from './in-flight.ts';
 import type { InitAnswer } from './negotiate.ts';
@@ -109,6 +109,8 @@ function serve(length: number, kept?: number): void {
     decoded = decodeRequest(reader, length);
   } catch (error) {
     reportBug('header', error);
+    const asker = askerIn(reader, length);
+    if (asker) replier.refuse(asker, 'EIO');
     return;
   }
   const again = kept !== undefined;
