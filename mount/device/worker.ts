@@ -172,7 +172,20 @@ function applyNews(): void {
   while ((message = receiveMessageOnPort(data.port) as typeof message)) {
     const news = message.message;
     if ('answered' in news) inFlight.reuse(news.answered);
+    else if ('hidden' in news) hideToo(news.hidden);
     else for (const change of news.changes) apply(change);
+  }
+}
+
+/** What the main thread hides. Without room to write it down it is hidden all the same, but not after a restart. */
+function hideToo(tombstone: Tombstone): void {
+  const container = registry.get(tombstone.serial);
+  if (!container) return;
+  hide(container, tombstone.bits, tombstone.atMs);
+  try {
+    tombstones.append(tombstone);
+  } catch (error) {
+    reportBug('tombstone', error);
   }
 }
 

@@ -7,6 +7,7 @@ import { ENTERED_LIMIT, type Entered } from './entered.ts';
 import { attach, fresh, ownChildren, touch } from './family.ts';
 import { keepHidden, reveal } from './hiding.ts';
 import { describe } from './snapshot.ts';
+import { restamp } from './listing-changes.ts';
 
 /** Containers that went by themselves and are remembered; the kernel may believe in the names of older ones. */
 const VANISHED_LIMIT = 4096;
@@ -88,7 +89,9 @@ export class Registry {
       return;
     }
     const container = this.#bySerial.get(change.serial);
-    if (container) this.#change(container, change);
+    if (!container) return;
+    this.#change(container, change);
+    restamp(container, change);
   }
 
   #make(change: Change & { op: 'make' | 'found' }): void {

@@ -1,4 +1,4 @@
-import type { Pid } from '../ids.ts';
+import type { Pid, Serial } from '../ids.ts';
 import type { Timespec } from '../time.ts';
 import type { NodeId } from './node-id.ts';
 
@@ -130,6 +130,8 @@ export interface TreeListener {
 }
 
 /** Answered by a fast file system that has to leave a request to the full one. */
+  /** Control entries, as bits, were unlinked at that time by a request that this tree answered itself. */
+  hidden?(serial: Serial, bits: number, atMs: number): void;
 export const DEFER = Symbol('defer');
 
 /** What can be answered without waiting: methods may be missing, or answer DEFER. */

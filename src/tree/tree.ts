@@ -161,7 +161,7 @@ export class Tree implements Filesystem {
     }
     if (control === bundle && isRemovable(container)) this.#linkBundle(request, container, undefined);
     else if (within && isAsking(container)) wish(this.#machine, container, request, name, false);
-    else if (!control.report) hide(container, 1 << control.entry, Date.now());
+    else if (!control.report) this.#hide(container, control.entry);
     else this.#machine.store.commit([{ op: 'clear', serial: container.serial, what: control.report }], request.unique);
     return undefined;
   }
@@ -322,7 +322,13 @@ export class Tree implements Filesystem {
     const [entry] = this.#view.readdir(nodeId(container.serial, ns.entry), 0);
     if (entry) throw new FsError('ENOTEMPTY', '.ns has entries');
     if (isAsking(container)) endWishes(this.#machine, container, request);
-    else hide(container, 1 << ns.entry, Date.now());
+    else this.#hide(container, ns.entry);
+  }
+
+  #hide(container: Container, entry: number): void {
+    const at = Date.now();
+    hide(container, 1 << entry, at);
+    this.#listener.hidden?.(container.serial, 1 << entry, at);
   }
 
   /** Whether this request was carried out already, by a daemon that died before it could say so. */
