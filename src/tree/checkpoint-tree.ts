@@ -10,6 +10,7 @@ import { indexOf, isImages, slotOf } from './checkpoint-id.ts';
 import { bundle } from './control/bundle.ts';
 import { checkpoint } from './control/checkpoint.ts';
 import {
+  FIRST_COOKIE,
   NOW,
   S_IFDIR,
   S_IFLNK,
@@ -30,9 +31,6 @@ import { DIRECTORY_ENTRY, entryOf, serialOf, type NodeId } from './node-id.ts';
 import { directoryOf, TakeNodes, type NumberedFile } from './take-nodes.ts';
 import { Takes } from './takes.ts';
 import { controlAttr } from './view.ts';
-
-/** Cookies of the files of an images directory: their number behind this. */
-const FIRST_COOKIE = 16;
 
 /** poll(2) of a file that never waits: POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM. */
 const POLL_READY = 0x145;

@@ -105,6 +105,9 @@ export interface Created extends Opened {
   readonly entry: Entry;
 }
 
+/** Cookies below this one are the adapters' own: those of a listing's entries begin here. */
+export const FIRST_COOKIE = 16;
+
 export interface DirEntry {
   readonly name: string;
   /** Pass it to `readdir` to go on behind this entry. */

@@ -6,7 +6,7 @@ import { NAME_MAX_BYTES, ROOT_SERIAL } from '../ids.ts';
 import { checkpoint, isKept } from './control/checkpoint.ts';
 import type { ControlEntry } from './control/entry.ts';
 import { entriesOf, entryNamed, entryNumbered, isSubdirectory } from './control/table.ts';
-import { S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
+import { FIRST_COOKIE, S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
 import { DIRECTORY_ENTRY, directoryId, entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
 
 /** What an id means now. `control` is absent for a container's own directory. */
@@ -22,8 +22,7 @@ export interface Directory {
 }
 
 /** Cookies of a listing: `.checkpoint`, then children by serial, so that they stay right when others come and go; control entries behind. */
-const FIRST_CHILD_COOKIE = 16;
-const CHECKPOINT_COOKIE = FIRST_CHILD_COOKIE + ROOT_SERIAL;
+const CHECKPOINT_COOKIE = FIRST_COOKIE + ROOT_SERIAL;
 const FIRST_CONTROL_COOKIE = 2 ** 40;
 
 /** tmpfs's directory sizes (mm/shmem.c: BOGO_DIRENT_SIZE, and two of them for an empty one). */
@@ -146,10 +145,10 @@ export class View {
   *#children(container: Container, cookie: number): Generator<DirEntry> {
     if (cookie >= FIRST_CONTROL_COOKIE) return;
     const children = this.#bySerial(container);
-    for (let at = firstBehind(children, cookie - FIRST_CHILD_COOKIE); at < children.length; at++) {
+    for (let at = firstBehind(children, cookie - FIRST_COOKIE); at < children.length; at++) {
       const child = children[at];
       if (child?.parent !== container) continue;
-      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry: childEntry(child) };
+      yield { name: child.name, cookie: FIRST_COOKIE + child.serial, entry: childEntry(child) };
     }
   }
 
