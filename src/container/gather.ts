@@ -109,6 +109,7 @@ export class Gathering {
       await handle.close();
     }
     part.size = size;
+    if (name === MANIFEST) this.#parsed = undefined;
   }
 
   /** Nothing more comes through one descriptor. */

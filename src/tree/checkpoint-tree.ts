@@ -125,11 +125,12 @@ export class CheckpointTree implements Filesystem {
   }
 
   async create(request: Request, parent: NodeId, name: string, mode: number, flags: number): Promise<Created> {
-    if (isArriving(parent)) return await this.#arriving.create(request, parent, name, mode, this.#handle());
+    const place = { parent, name };
+    if (isArriving(parent)) return await this.#arriving.create(request, place, mode, flags, this.#handle());
     if (isImages(parent)) this.#refuseArrival(this.#container(parent));
     const haunting = await this.#joined(request, this.#directory(parent), name);
     if (!haunting) return await this.#inner.create(request, parent, name, mode, flags);
-    return this.#arriving.createIn(request, haunting, parent, name, mode, this.#handle());
+    return this.#arriving.createIn(request, haunting, place, mode, flags, this.#handle());
   }
 
   async symlink(request: Request, parent: NodeId, name: string, target: string): Promise<Entry> {
