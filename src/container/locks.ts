@@ -117,11 +117,13 @@ export class Locks {
       // Behind all: who is ahead of it in its new place was not before.
       this.#add(entry);
       this.#wake(lines);
+      this.#grant(entry);
+      return;
     }
     if (this.#isBlocked(entry)) return;
     const { grant } = entry;
     entry.grant = undefined;
-    grant?.();
+    grant();
   }
 
   #add(entry: Entry): void {
