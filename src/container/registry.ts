@@ -7,8 +7,8 @@ import { EnteredIndex } from './entered-index.ts';
 import { ENTERED_LIMIT, type Entered } from './entered.ts';
 import { attach, fresh, ownChildren, touch } from './family.ts';
 import { keepHidden, reveal } from './hiding.ts';
-import { describe } from './snapshot.ts';
 import { restamp } from './listing-changes.ts';
+import { describe } from './snapshot.ts';
 
 /** Containers that went by themselves and are remembered; the kernel may believe in the names of older ones. */
 const VANISHED_LIMIT = 4096;

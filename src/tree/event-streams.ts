@@ -9,8 +9,13 @@ const WINDOW_BYTES = 1 << 18;
 /** Bytes kept for who does not read them; beyond it the oldest are gone. */
 const UNREAD_LIMIT_BYTES = 1 << 20;
 
+/** Bytes kept for all streams together; beyond it those that were opened first lose what they have. */
+const STREAMS_LIMIT_BYTES = 1 << 26;
+
 /** Open `.events`; more are refused with ENFILE. */
 const STREAMS_LIMIT = 65_536;
+
+const NOTHING = Buffer.alloc(0);
 
 interface Stream {
   readonly serial: Serial;
@@ -42,9 +47,13 @@ export class EventStreams {
   /** Open streams of users but root. */
   readonly #open = new Map<number, number>();
   readonly #onWake: (wake: number) => void;
+  readonly #limitBytes: number;
+  /** Of the texts of all streams. */
+  #bytes = 0;
 
   /** `perUid`: how many one user but root may have open. */
-  constructor(events: Events, onWake: (wake: number) => void, perUid: number) {
+  constructor(events: Events, onWake: (wake: number) => void, perUid: number, limitBytes = STREAMS_LIMIT_BYTES) {
+    this.#limitBytes = limitBytes;
     this.#events = events;
     this.#perUid = perUid;
     this.#onWake = onWake;
@@ -70,13 +79,39 @@ export class EventStreams {
     }
     if (uid !== 0) this.#open.set(uid, its + 1);
     const wakes = new Set<number>();
-    const text = Buffer.alloc(0);
-    this.#streams.set(handle, { serial, reader, base: 0, text, sequence: 0, position: 0, adopted: false, wakes });
+    this.#streams.set(handle, {
+      serial,
+      reader,
+      base: 0,
+      text: NOTHING,
+      sequence: 0,
+      position: 0,
+      adopted: false,
+      wakes,
+    });
   }
 
-  /** Never waits. A handle of a former daemon goes on where it was: the events' file outlives daemons. */
+  /** Never waits. `undefined` for a handle that was not opened here. */
+  readOpen(handle: number, offset: number, size: number): Uint8Array | undefined {
+    const stream = this.#streams.get(handle);
+    return stream && this.#read(stream, offset, size);
+  }
+
+  /** A handle of a former daemon goes on where it was: the events' file outlives daemons. */
   read(handle: number, serial: Serial, reader: Reader, offset: number, size: number): Uint8Array {
-    const stream = this.#stream(handle, serial, reader);
+    return this.#read(this.#stream(handle, serial, reader), offset, size);
+  }
+
+  pollOpen(handle: number, wake: number | undefined): number | undefined {
+    const stream = this.#streams.get(handle);
+    return stream && this.#poll(stream, wake);
+  }
+
+  poll(handle: number, serial: Serial, reader: Reader, wake: number | undefined): number {
+    return this.#poll(this.#stream(handle, serial, reader), wake);
+  }
+
+  #read(stream: Stream, offset: number, size: number): Uint8Array {
     this.#refresh(stream);
     if (stream.adopted) this.#resume(stream, offset);
     const start = Math.max(0, offset - stream.base);
@@ -85,8 +120,7 @@ export class EventStreams {
     return chunk;
   }
 
-  poll(handle: number, serial: Serial, reader: Reader, wake: number | undefined): number {
-    const stream = this.#stream(handle, serial, reader);
+  #poll(stream: Stream, wake: number | undefined): number {
     this.#refresh(stream);
     if (stream.base + stream.text.length > stream.position) return POLLIN | POLLRDNORM;
     if (wake !== undefined) this.#await(stream, wake);
@@ -94,7 +128,9 @@ export class EventStreams {
   }
 
   release(handle: number): boolean {
-    const uid = this.#streams.get(handle)?.reader.uid ?? 0;
+    const stream = this.#streams.get(handle);
+    if (stream) this.#keep(stream, NOTHING);
+    const uid = stream?.reader.uid ?? 0;
     const left = (this.#open.get(uid) ?? 1) - 1;
     if (left > 0) this.#open.set(uid, left);
     else this.#open.delete(uid);
@@ -124,11 +160,34 @@ export class EventStreams {
     if (stream.sequence === sequence) return;
     const more = Buffer.from(this.#events.textSince(stream.serial, stream.sequence, stream.reader));
     const text = Buffer.concat([stream.text, more]);
+    this.#keep(stream, text);
     const read = Math.min(text.length - WINDOW_BYTES, stream.position - stream.base);
-    const surplus = Math.max(0, read, text.length - UNREAD_LIMIT_BYTES);
-    stream.base += surplus;
-    stream.text = text.subarray(surplus);
+    this.#lose(stream, Math.max(0, read, text.length - UNREAD_LIMIT_BYTES));
     stream.sequence = sequence;
+    this.#makeRoom(stream);
+  }
+
+  /** The oldest bytes go. Who did not read them goes on where he is, as if they had not been: his offset does not jump. */
+  #lose(stream: Stream, bytes: number): void {
+    stream.base += Math.max(0, Math.min(bytes, stream.position - stream.base));
+    this.#keep(stream, stream.text.subarray(bytes));
+  }
+
+  #keep(stream: Stream, text: Buffer): void {
+    this.#bytes += text.length - stream.text.length;
+    stream.text = text;
+  }
+
+  /** Others lose what they have not read, one after the other: each is then the last to lose anything again. */
+  #makeRoom(reading: Stream): void {
+    let untried = this.#streams.size;
+    for (const [handle, stream] of this.#streams) {
+      if (this.#bytes <= this.#limitBytes || untried-- === 0) return;
+      if (stream === reading) continue;
+      this.#lose(stream, stream.text.length);
+      this.#streams.delete(handle);
+      this.#streams.set(handle, stream);
+    }
   }
 
   #await(stream: Stream, wake: number): void {

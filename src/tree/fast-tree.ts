@@ -19,6 +19,7 @@ import {
   type Request,
 } from './filesystem.ts';
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
+import { OpenNodes } from './open-nodes.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { isProxyId } from './proxy-id.ts';
 import { utf8Length } from '../utf8.ts';
@@ -45,8 +46,9 @@ const HANDLES_LIMIT = 65_536;
  * leaves to `Tree`, by DEFER.
  */
 export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOptions): FastFilesystem {
-  const texts = new Map<number, { readonly id: NodeId; readonly bytes: Uint8Array }>();
+  const texts = new Map<number, Uint8Array>();
   const plain = new PlainHandles();
+  const reading = new OpenNodes();
   const bytesOf = encoder();
   const ownPidNamespace = readlinkSync('/proc/self/ns/pid');
   let nextHandle = firstHandle;
@@ -65,7 +67,8 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     if (access === constants.O_WRONLY && isFile(control, container) && caller.uid === 0) return openPlain(id);
     if (!control.text || access !== constants.O_RDONLY || texts.size >= HANDLES_LIMIT) return DEFER;
     const handle = newHandle();
-    texts.set(handle, { id, bytes: bytesOf(control.text(container)) });
+    texts.set(handle, bytesOf(control.text(container)));
+    reading.add(handle, id);
     return { handle, noFlush: true };
   };
 
@@ -80,7 +83,10 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     if (!container) return DEFER;
     const control = view.controlOf(id);
     if (!control) return directoryAttr(container);
-    if (!view.resolves(container, control)) return plain.isOpen(id) ? controlAttr(container, control, 0) : DEFER;
+    if (!view.resolves(container, control)) {
+      if (plain.isOpen(id)) return controlAttr(container, control, 0);
+      return reading.has(id) ? controlAttr(container, control, 0, 0) : DEFER;
+    }
     if (control.text) return controlAttr(container, control, utf8Length(control.text(container)));
     if (isSubdirectory(control)) return controlAttr(container, control, 0);
     const target = fixedTarget({ container, control }, places);
@@ -132,11 +138,14 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     read: (_request, _id, handle, offset, size) => {
       const text = texts.get(handle);
       if (!text) return DEFER;
-      if (offset === 0 && size >= text.bytes.length) return text.bytes;
-      return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
+      if (offset === 0 && size >= text.length) return text;
+      return offset >= text.length ? NO_BYTES : text.subarray(offset, offset + size);
     },
     flush: () => undefined,
-    release: (_request, _id, handle) => (texts.delete(handle) || plain.release(handle) ? undefined : DEFER),
+    release: (_request, _id, handle) => {
+      reading.release(handle);
+      return texts.delete(handle) || plain.release(handle) ? undefined : DEFER;
+    },
     readdir: (_request, id, cookie) => (isProxy(id) ? DEFER : view.readdir(id, cookie)),
     statfs: () => view.statfs(),
   };

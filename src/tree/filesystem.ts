@@ -130,11 +130,11 @@ export interface TreeListener {
   directoryChanged(id: NodeId): void;
   /** A poller that asked with this `wake` should ask again. */
   wake(wake: number): void;
+  /** Control entries, as bits, were unlinked at that time by a request that this tree answered itself. */
+  hidden?(serial: Serial, bits: number, atMs: number): void;
 }
 
 /** Answered by a fast file system that has to leave a request to the full one. */
-  /** Control entries, as bits, were unlinked at that time by a request that this tree answered itself. */
-  hidden?(serial: Serial, bits: number, atMs: number): void;
 export const DEFER = Symbol('defer');
 
 /** What can be answered without waiting: methods may be missing, or answer DEFER. */

@@ -70,7 +70,9 @@ export class Tree implements Filesystem {
   async getattr(request: Request, id: NodeId): Promise<Attr> {
     if (isProxyId(id)) return this.#proxy.attr(id);
     if (isWaitingId(id)) return this.#waiting.attr(id);
-    if (!this.#machine.store.registry.get(serialOf(id))) return this.#view.removedAttr(id);
+    if (!this.#machine.store.registry.get(serialOf(id))) {
+      return this.#view.removedAttr(id, this.#files.removedSize(request, id));
+    }
     const { container, control } = this.#view.node(id);
     return control ? await this.#files.attr(request, { container, control }) : directoryAttr(container);
   }
@@ -225,7 +227,8 @@ export class Tree implements Filesystem {
   }
 
   async read(request: Request, id: NodeId, handle: number, offset: number, size: number): Promise<Uint8Array> {
-    return await this.#files.read(request, this.#control(id), handle, offset, size);
+    const held = this.#files.readOpen(handle, offset, size);
+    return held ?? (await this.#files.read(request, this.#control(id), handle, offset, size));
   }
 
   async write(request: Request, id: NodeId, handle: number, _offset: number, data: Uint8Array): Promise<number> {
@@ -257,7 +260,9 @@ export class Tree implements Filesystem {
   }
 
   poll(request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): number {
-    return this.#files.poll(request, this.#control(id), handle, events, wake);
+    return (
+      this.#files.pollOpen(handle, events, wake) ?? this.#files.poll(request, this.#control(id), handle, events, wake)
+    );
   }
 
   /** Throws EISDIR for a container's own directory. */

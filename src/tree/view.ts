@@ -85,13 +85,17 @@ export class View {
   }
 
   /**
-   * Attributes of a directory that was removed while somebody holds it open, as tmpfs has them. Throws ESTALE for one that
-   * went by itself: the kernel may still have its name, and then looks it up again.
+   * Attributes of what was removed while somebody holds it open, as tmpfs has them: the kernel takes a node whose type
+   * changes for broken. Throws ESTALE for one that went by itself: the kernel may still have its name, and then looks it up
+   * again.
    */
-  removedAttr(id: NodeId): Attr {
+  removedAttr(id: NodeId, size = 0): Attr {
     const { root } = this.registry;
-    if (this.registry.hasVanished(serialOf(id))) throw new FsError('ESTALE', 'this container ended by itself');
-    return { ...directoryAttr(root), id, mode: S_IFDIR | 0o755, nlink: 0, size: 0, cacheable: false };
+    const control = this.controlOf(id);
+    if (!control && this.registry.hasVanished(serialOf(id)))
+      throw new FsError('ESTALE', 'this container ended by itself');
+    const mode = control ? control.mode(root) : S_IFDIR | 0o755;
+    return { ...directoryAttr(root), id, mode, nlink: 0, size, cacheable: false };
   }
 
   *readdir(id: NodeId, cookie: number): Generator<DirEntry> {
