@@ -5,11 +5,13 @@ import { now } from '../time.ts';
 import { contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import { cgroupOfInit, ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
+import { requireThere } from './still-there.ts';
 
 /** Stops every process of the subtree where it is. EBUSY if it does not run, holds the daemon or the caller. */
 export async function freeze(machine: Machine, container: Container, caller: Pid): Promise<void> {
   const what = `freeze "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
+    requireThere(machine, container, what);
     if (container.phase === 'frozen') return;
     if (!isLive(container)) throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase}; start it first`);
     const inside = [caller, process.pid as Pid].map((pid) => machine.containerOf(pid));
@@ -32,6 +34,7 @@ export async function freeze(machine: Machine, container: Container, caller: Pid
 export async function thaw(machine: Machine, container: Container): Promise<void> {
   const what = `thaw "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
+    requireThere(machine, container, what);
     if (container.phase === 'running') {
       const frozen = frozenBy(container);
       if (!frozen) return;

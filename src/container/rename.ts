@@ -10,6 +10,7 @@ import { chainOf, contains, isLive, pathOf, subtree, type Container } from './co
 import { whereabouts } from './events.ts';
 import type { Machine } from './machine.ts';
 import { heightOf, refuseDeeper } from './quota.ts';
+import { requireThere } from './still-there.ts';
 
 export const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
@@ -44,6 +45,7 @@ export async function rename(
     throw new FsError('EINVAL', `Cannot ${what} with flags ${to.flags}`);
   }
   const body = async () => {
+    for (const one of [container, to.parent]) requireThere(machine, one, what);
     if ((to.flags & RENAME_EXCHANGE) !== 0) await exchange(machine, container, to, request, what);
     else await move(machine, container, to, request, isEmpty, what);
   };
