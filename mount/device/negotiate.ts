@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import { pageSizeBytes } from '../../src/cgroup/page-size.ts';
 import { FsError } from '../../src/errno.ts';
 import { FUSE_MAJOR, FUSE_MINOR, FUSE_OLDEST_MINOR, INIT_FLAG_BITS, MAX_DATA_BYTES, type InitFlag } from './abi.ts';
 import type { Reader, Writer } from './cursor.ts';
@@ -44,7 +46,7 @@ const WANTED: readonly InitFlag[] = [
   'HAS_RESEND',
 ];
 
-const PAGE_BYTES = 4096;
+const PAGE_BYTES = pageSizeBytes(fs);
 /** Times are exact to the nanosecond. */
 const TIME_GRANULARITY_NS = 1;
 const FLAG_NAMES = Object.keys(INIT_FLAG_BITS) as InitFlag[];
@@ -91,10 +93,15 @@ export function encodeInit(writer: Writer, { maxReadahead, negotiated }: InitAns
   writer.u16(0); // congestion_threshold: likewise
   writer.u32(MAX_DATA_BYTES);
   writer.u32(TIME_GRANULARITY_NS);
-  writer.u16(MAX_DATA_BYTES / PAGE_BYTES);
+  writer.u16(pagesOf(MAX_DATA_BYTES, PAGE_BYTES));
   writer.u16(0); // map_alignment
   writer.u32(bits(flags, WORD_BITS));
   writer.zeros(28);
+}
+
+/** Pages that hold so many bytes; one at least. */
+export function pagesOf(bytes: number, pageBytes: number): number {
+  return Math.ceil(bytes / pageBytes);
 }
 
 const WORD_BITS = 32;
