@@ -24,15 +24,15 @@ export function altersListing({ op }: Change): boolean {
 }
 
 /**
- * Moves the times of the container's directory, as those of any directory are in which names come and go. By its mtime the
- * kernel knows that a listing is old which it got, but had not kept yet, when it was told to forget it: so it is another
- * one each time, by a nanosecond if the change has no time.
+ * Moves the mtime of the container's directory, as of any in which names come and go. By it the kernel knows that a listing
+ * is old which it got, but had not kept yet, when it was told to forget it: so it is another one each time, by a nanosecond
+ * if the change has no time. The ctime stays: tar takes a directory whose ctime moves while it reads for damaged, and
+ * containers end and are refused things while they are archived.
  */
 export function restamp(container: Container, change: Change): void {
   if (!OF_ENTRIES.has(change.op)) return;
-  const { mtime, ctime } = container;
+  const { mtime } = container;
   container.mtime = next(mtime, 'at' in change ? change.at : mtime);
-  container.ctime = next(ctime, 'at' in change ? change.at : ctime);
 }
 
 /** `at`, or, if `last` is of the same millisecond or it is, a nanosecond after that: never a time that was there before. */
