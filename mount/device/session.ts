@@ -9,8 +9,9 @@ import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Request, TreeListener } from '../../src/tree/filesystem.ts';
+import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { directoryId, type NodeId } from '../../src/tree/node-id.ts';
+import { directoryId, entryOf, type NodeId } from '../../src/tree/node-id.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -27,6 +28,7 @@ import type { InterruptArgs } from './ops/connection.ts';
 import type { PollArgs } from './ops/files.ts';
 import { serveWhole } from './ops/serve.ts';
 import { Pollers } from './pollers.ts';
+import { RepeatedNews } from './repeated-news.ts';
 import { readTombstones } from './tombstones.ts';
 import type { Handed, ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
 
@@ -64,6 +66,9 @@ export class DeviceSession {
   readonly #inFlightFd: number;
   /** Requests under way here, by number, each with what interrupts it. */
   readonly #underWay = new Map<number, Interruption>();
+  readonly #processesChanged = new RepeatedNews<NodeId>((id) => {
+    this.#tellChanged(id);
+  });
   readonly #reappearing = new Set<NodeId>();
 
   constructor({ fd, machine, traceFile, incarnation, withoutResend }: SessionOptions) {
@@ -137,7 +142,8 @@ export class DeviceSession {
   #listener(): TreeListener {
     return {
       directoryChanged: (id) => {
-        this.#notifier.push(`inode ${id}`, notifyInvalidInode(id));
+        this.#tellChanged(id);
+        if (entryOf(id) === proxy.entry) this.#processesChanged.told(id);
       },
       wake: (wake) => {
         this.#pollers.wake(wake);
@@ -147,6 +153,10 @@ export class DeviceSession {
         this.#reappearLater(serial);
       },
     };
+  }
+
+  #tellChanged(id: NodeId): void {
+    this.#notifier.push(`inode ${id}`, notifyInvalidInode(id));
   }
 
   #receive(message: Exclude<ToMain, { kind: 'end' | 'failed' }>): void {
