@@ -20,13 +20,16 @@ const CHANGES: Change[] = [
 ];
 
 describe('Registry.apply', () => {
-  test.each(CHANGES)('$op moves the mtime of the directory, in which names may have come or gone, and not its ctime', (change) => {
-    const { registry, at: find } = registryOf('web');
-    const { mtime, ctime } = find('web');
-    registry.apply(change);
-    expect(find('web').mtime).not.toEqual(mtime);
-    expect(find('web').ctime).toEqual(ctime);
-  });
+  test.each(CHANGES)(
+    '$op moves the mtime of the directory, in which names may have come or gone, and not its ctime',
+    (change) => {
+      const { registry, at: find } = registryOf('web');
+      const { mtime, ctime } = find('web');
+      registry.apply(change);
+      expect(find('web').mtime).not.toEqual(mtime);
+      expect(find('web').ctime).toEqual(ctime);
+    },
+  );
 
   test('gives the directory an mtime it never had before, also within a millisecond', () => {
     const { registry, at: find } = registryOf('web');
