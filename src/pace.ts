@@ -23,3 +23,16 @@ export async function findPaced<T>(items: Iterable<T>, isWanted: (item: T) => bo
   }
   return undefined;
 }
+
+/** Visits every item, at most `limit` at once. */
+export async function forEachAtOnce<T>(
+  items: Iterable<T>,
+  limit: number,
+  visit: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const work = async () => {
+    for (let next = rest.next(); next.done !== true; next = rest.next()) await visit(next.value);
+  };
+  await Promise.all(Array.from({ length: limit }, work));
+}

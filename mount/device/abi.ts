@@ -109,7 +109,6 @@ export const INIT_FLAG_BITS = {
 export type InitFlag = keyof typeof INIT_FLAG_BITS;
 
 export const FOPEN_DIRECT_IO = 1 << 0;
-export const FOPEN_KEEP_CACHE = 1 << 1;
 export const FOPEN_NOFLUSH = 1 << 5;
 export const FOPEN_PASSTHROUGH = 1 << 7;
 

@@ -1,12 +1,10 @@
-import { S_IFDIR, S_IFMT, type DirEntry } from '../../src/tree/filesystem.ts';
+import { FIRST_COOKIE, S_IFDIR, S_IFMT, type DirEntry } from '../../src/tree/filesystem.ts';
 import { ROOT_ID, type NodeId } from '../../src/tree/node-id.ts';
 import { utf8Length } from '../../src/utf8.ts';
 import { DIRENT_ALIGN, DIRENT_BYTES, ENTRY_OUT_BYTES } from './abi.ts';
 import type { Writer } from './cursor.ts';
 import { encodeEntry } from './encode.ts';
 
-/** Cookies below this one are the codec's own; those of a file system begin here. */
-const FIRST_COOKIE = 16;
 const DOT_COOKIE = 1;
 const DOTDOT_COOKIE = 2;
 /** Inode number of `..`, which a node does not know: what libfuse gives. Not 0, which readdir(3) may pass over. */

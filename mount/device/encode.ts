@@ -7,7 +7,7 @@ import {
   type Opened,
   type Statfs,
 } from '../../src/tree/filesystem.ts';
-import { FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_PASSTHROUGH } from './abi.ts';
+import { FOPEN_DIRECT_IO, FOPEN_NOFLUSH, FOPEN_PASSTHROUGH } from './abi.ts';
 import type { Writer } from './cursor.ts';
 
 /** How long the kernel may keep what is invalidated by notification: for ever, near enough. */
@@ -26,7 +26,7 @@ export function encodeAttr(writer: Writer, attr: Attr): void {
   attributes(writer, attr);
 }
 
-/** `fuse_entry_out`. The node's generation is always 0: a node id is never used again. */
+/** `fuse_entry_out`. The node's generation is always 0: a node id is used again by images only, which no open outlasts. */
 export function encodeEntry(writer: Writer, { attr, cacheable, fleeting }: Entry): void {
   const briefly = fleeting ? 0 : NAME_TTL_SECONDS;
   writer.u64(attr.id);
@@ -42,9 +42,12 @@ export interface Passing {
   readonly backingId?: number;
 }
 
-/** `fuse_open_out`. Direct: a text is what the open found, whatever size the kernel remembers. */
+/**
+ * `fuse_open_out`. Direct: a text is what the open found, whatever size the kernel remembers. What never changes is read
+ * ahead and kept while it is open, not until the next open (FOPEN_KEEP_CACHE): by then its id may be another's.
+ */
 export function encodeOpened(writer: Writer, { handle, noFlush, immutable, backingId }: Opened & Passing): void {
-  const caching = immutable ? FOPEN_KEEP_CACHE : FOPEN_DIRECT_IO;
+  const caching = immutable ? 0 : FOPEN_DIRECT_IO;
   const way = backingId === undefined ? caching : FOPEN_PASSTHROUGH;
   writer.u64(handle);
   writer.u32(noFlush ? way | FOPEN_NOFLUSH : way);

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import fs from 'node:fs';
+import { pageSizeBytes } from '../../src/cgroup/page-size.ts';
 import { FsError } from '../../src/errno.ts';
 import { FUSE_MAJOR, FUSE_MINOR, FUSE_OLDEST_MINOR, INIT_FLAG_BITS, MAX_DATA_BYTES, type InitFlag } from './abi.ts';
 import type { Reader, Writer } from './cursor.ts';
@@ -27,12 +28,14 @@ export interface InitAnswer {
 /**
  * What is asked for, as far as the kernel has it; everything else stays off. Off on purpose: READDIRPLUS_AUTO (a listing
  * should fill the caches at once), CACHE_SYMLINKS (what names a pid depends on the reader), DONT_MASK (the kernel
- * applies the umask), WRITEBACK_CACHE.
+ * applies the umask), WRITEBACK_CACHE. AUTO_INVAL_DATA has the kernel compare times before it takes a listing from its
+ * cache (fs/fuse/readdir.c, fuse_readdir_cached): a reply that a notification overtook is not kept for ever.
  */
 const WANTED: readonly InitFlag[] = [
   'ASYNC_READ',
   'ATOMIC_O_TRUNC',
   'BIG_WRITES',
+  'AUTO_INVAL_DATA',
   'DO_READDIRPLUS',
   'PARALLEL_DIROPS',
   'MAX_PAGES',
@@ -53,7 +56,7 @@ const PASSTHROUGH_DEPTH = 1;
 /** What came with Linux 6.9, and older ones have to do without. */
 export const SINCE_6_9: readonly InitFlag[] = ['HAS_RESEND', 'PASSTHROUGH'];
 
-const PAGE_BYTES = 4096;
+const PAGE_BYTES = pageSizeBytes(fs);
 /** Times are exact to the nanosecond. */
 const TIME_GRANULARITY_NS = 1;
 const FLAG_NAMES = Object.keys(INIT_FLAG_BITS) as InitFlag[];
@@ -100,7 +103,7 @@ export function encodeInit(writer: Writer, { maxReadahead, negotiated }: InitAns
   writer.u16(0); // congestion_threshold: likewise
   writer.u32(MAX_DATA_BYTES);
   writer.u32(TIME_GRANULARITY_NS);
-  writer.u16(MAX_DATA_BYTES / PAGE_BYTES);
+  writer.u16(pagesOf(MAX_DATA_BYTES, PAGE_BYTES));
   writer.u16(0); // map_alignment
   writer.u32(bits(flags, WORD_BITS));
   writer.u32(flags.includes('PASSTHROUGH') ? PASSTHROUGH_DEPTH : 0);
@@ -109,7 +112,12 @@ export function encodeInit(writer: Writer, { maxReadahead, negotiated }: InitAns
 
 /** What was agreed on with a former daemon; `undefined` on a new device. */
 export function readNegotiated(file: string): Negotiated | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Negotiated) : undefined;
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as Negotiated) : undefined;
+}
+
+/** Pages that hold so many bytes; one at least. */
+export function pagesOf(bytes: number, pageBytes: number): number {
+  return Math.ceil(bytes / pageBytes);
 }
 
 const WORD_BITS = 32;

@@ -1,7 +1,7 @@
 import { constants, openSync, rmSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
-import { subtree, type Container } from '../../src/container/container.ts';
+import { subtree } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide, TOMBSTONE_MS } from '../../src/container/hiding.ts';
 import { FsError } from '../../src/errno.ts';
@@ -12,7 +12,7 @@ import { runFiles } from '../../src/instance.ts';
 import type { Created, Opened, Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { directoryId, nodeId, type NodeId } from '../../src/tree/node-id.ts';
+import { directoryId, entryOf, type NodeId } from '../../src/tree/node-id.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -24,12 +24,14 @@ import { freeSlot } from './in-flight.ts';
 import { readNegotiated } from './negotiate.ts';
 import { Interruption } from './interruption.ts';
 import { Notifier } from './notifier.ts';
+import { oldListings } from './old-listings.ts';
 import { OperationLog } from './operation-log.ts';
 import type { InterruptArgs } from './ops/connection.ts';
 import type { HandleArgs, PollArgs } from './ops/files.ts';
 import { serveWhole } from './ops/serve.ts';
 import { Passthrough } from './passthrough.ts';
 import { Pollers } from './pollers.ts';
+import { RepeatedNews } from './repeated-news.ts';
 import { readTombstones } from './tombstones.ts';
 import type { Handed, ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
 
@@ -68,6 +70,9 @@ export class DeviceSession {
   readonly #passthrough: Passthrough;
   /** Requests under way here, by number, each with what interrupts it. */
   readonly #underWay = new Map<number, Interruption>();
+  readonly #processesChanged = new RepeatedNews<NodeId>((id) => {
+    this.#tellChanged(id);
+  });
   readonly #reappearing = new Set<NodeId>();
 
   constructor({ fd, machine, traceFile, incarnation, withoutResend }: SessionOptions) {
@@ -143,12 +148,21 @@ export class DeviceSession {
   #listener(): TreeListener {
     return {
       directoryChanged: (id) => {
-        this.#notifier.push(`inode ${id}`, notifyInvalidInode(id));
+        this.#tellChanged(id);
+        if (entryOf(id) === proxy.entry) this.#processesChanged.told(id);
       },
       wake: (wake) => {
         this.#pollers.wake(wake);
       },
+      hidden: (serial, bits, atMs) => {
+        this.#tell({ hidden: { serial, bits, atMs } });
+        this.#reappearLater(serial);
+      },
     };
+  }
+
+  #tellChanged(id: NodeId): void {
+    this.#notifier.push(`inode ${id}`, notifyInvalidInode(id));
   }
 
   #receive(message: Exclude<ToMain, { kind: 'end' | 'failed' }>): void {
@@ -238,31 +252,10 @@ export class DeviceSession {
   #publish(changes: readonly Change[]): void {
     if (changes.length === 0) return;
     this.#tell({ changes });
+    const { registry } = this.#machine.store;
     for (const change of changes) {
-      if (change.op === 'found' || change.op === 'lost') this.#familyChanged(change.parent);
-      if (change.op === 'drop' && change.parent !== undefined) {
-        this.#familyChanged(change.parent);
-        // Its name lives on in the kernel: it asks what that is now.
-        this.#listener().directoryChanged(directoryId(change.serial));
-      }
-      const container = this.#machine.store.registry.get(change.serial);
-      if (change.op === 'enter') this.#tellOfEntered(container);
-      if (!LISTING_CHANGES.has(change.op)) continue;
-      // A container that is being removed is looked at by nobody but its remover, whose listing must not change.
-      if (!container || container.hidden !== 0) continue;
-      for (const id of directoriesOf(container.serial)) this.#listener().directoryChanged(id);
+      for (const id of oldListings(registry, change, Date.now())) this.#listener().directoryChanged(id);
     }
-  }
-
-  /** A container came or went by itself. */
-  #familyChanged(serial: Serial): void {
-    const parent = this.#machine.store.registry.get(serial);
-    if (parent?.hidden === 0) this.#listener().directoryChanged(directoryId(serial));
-  }
-
-  /** Of the container, and of all it is in: a listing without anybody is kept. */
-  #tellOfEntered(container: Container | undefined): void {
-    for (let at = container; at; at = at.parent) this.#listener().directoryChanged(nodeId(at.serial, proxy.entry));
   }
 
   /** An entry was unlinked; when it comes back, the kernel's listing is old. */
@@ -271,6 +264,11 @@ export class DeviceSession {
     const container = registry.get(serial);
     if (!container) return;
     hide(container, bits, atMs, seen);
+    this.#reappearLater(serial);
+  }
+
+  #reappearLater(serial: Serial): void {
+    const { registry } = this.#machine.store;
     const id = directoryId(serial);
     if (this.#reappearing.has(id)) return;
     this.#reappearing.add(id);
@@ -287,17 +285,3 @@ export class DeviceSession {
 
 /** A little after a tombstone's end, so that what is listed then is what resolves. */
 const REAPPEAR_MS = TOMBSTONE_MS + 50;
-
-/** Changes that alter what a container's directories list or who owns them, without the kernel having asked for it there. */
-const LISTING_CHANGES: ReadonlySet<Change['op']> = new Set([
-  'start',
-  'phase',
-  'exit',
-  'error',
-  'want',
-  'attr',
-  'reveal',
-  'checkpoint',
-  'pin',
-  'unshown',
-]);

@@ -59,5 +59,7 @@ export interface Handed {
 export type ToWorker =
   /** What happened to the registry. */
   | { readonly changes: readonly Change[] }
+  /** The main thread answered an unlink: to be hidden here too, and written down. */
+  | { readonly hidden: Tombstone }
   /** A handed request was answered and its slot freed on disk. */
   | { readonly answered: number };

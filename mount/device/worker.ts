@@ -15,7 +15,7 @@ import { View } from '../../src/tree/view.ts';
 import { REQUEST_BUFFER_BYTES } from './abi.ts';
 import { readRequest, Replier } from './channel.ts';
 import { Reader, Writer } from './cursor.ts';
-import { decodeRequest, type Decoded } from './decode.ts';
+import { askerIn, decodeRequest, type Decoded } from './decode.ts';
 import { notifyResend } from './encode-notify.ts';
 import { freeSlot, InFlight, lostNumbers } from './in-flight.ts';
 import { SINCE_6_9, type InitAnswer } from './negotiate.ts';
@@ -109,6 +109,8 @@ function serve(length: number, kept?: number): void {
     decoded = decodeRequest(reader, length);
   } catch (error) {
     reportBug('header', error);
+    const asker = askerIn(reader, length);
+    if (asker) replier.refuse(asker, 'EIO');
     return;
   }
   const again = kept !== undefined;
@@ -170,7 +172,20 @@ function applyNews(): void {
   while ((message = receiveMessageOnPort(data.port) as typeof message)) {
     const news = message.message;
     if ('answered' in news) inFlight.reuse(news.answered);
+    else if ('hidden' in news) hideToo(news.hidden);
     else for (const change of news.changes) apply(change);
+  }
+}
+
+/** What the main thread hides. Without room to write it down it is hidden all the same, but not after a restart. */
+function hideToo(tombstone: Tombstone): void {
+  const container = registry.get(tombstone.serial);
+  if (!container) return;
+  hide(container, tombstone.bits, tombstone.atMs);
+  try {
+    tombstones.append(tombstone);
+  } catch (error) {
+    reportBug('tombstone', error);
   }
 }
 

@@ -21,6 +21,7 @@ import { makeImagePlace, type ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { pressCriu } from './late-criu.ts';
 import { preflight } from './preflight.ts';
+import { requireThere } from './still-there.ts';
 import { whatItHas } from './surroundings.ts';
 import { vethsOf } from './veths.ts';
 import { currentProgram } from './program.ts';
@@ -50,6 +51,7 @@ export async function checkpoint(machine: Machine, top: Container, options: Chec
   const what = `checkpoint "${pathOf(top)}"`;
   await findCriu();
   return await machine.locks.hold(top, what, async () => {
+    requireThere(machine, top, what);
     const nodes = [...subtree(top)].filter(isLive);
     refuse(machine, top, what, options.caller);
     const ready = await readyCriu(machine);

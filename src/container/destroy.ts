@@ -12,6 +12,7 @@ import { hasFound, killFound } from './kill-found.ts';
 import { initGone } from './life.ts';
 import type { Machine } from './machine.ts';
 import { requireMayKill } from './signal.ts';
+import { requireThere } from './still-there.ts';
 import { ended } from './ways.ts';
 
 /**
@@ -43,6 +44,7 @@ export interface Remover {
 export async function stop(machine: Machine, container: Container, caller: Remover['caller']): Promise<void> {
   const what = `stop "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
+    requireThere(machine, container, what);
     refuse(machine, container, what);
     await requireMayKill(machine, container, caller.uid, what);
     const directory = machine.cgroupOf(container);
@@ -73,7 +75,7 @@ export async function remove(
   const { store, events, locks, files } = machine;
   const what = `remove "${pathOf(container)}"`;
   await locks.hold(container, what, async () => {
-    if (!store.registry.get(container.serial)) throw new FsError('ENOENT', `Cannot ${what}: it is gone`);
+    requireThere(machine, container, what);
     refuse(machine, container, what);
     const left = leftIn();
     if (left !== undefined) {
@@ -108,7 +110,20 @@ export async function destroyCgroup(machine: Machine, directory: string, limitMs
   else void aftermath(machine, directory);
 }
 
+/** What fails is tried again afterwards: a container whose removal has begun does not stay. */
 async function destroy(machine: Machine, container: Container, directory: string): Promise<void> {
+  try {
+    await destroyNow(machine, container, directory);
+  } catch (cause) {
+    machine.log.error(
+      { container: container.serial, err: cause },
+      'a removal failed; it goes on without whom it was for',
+    );
+    void aftermath(machine, directory, container);
+  }
+}
+
+async function destroyNow(machine: Machine, container: Container, directory: string): Promise<void> {
   // The news of the inits' ends wakes us; then, nearly always, nobody is left.
   if (!killAtOnce(machine.files, directory)) await kill(machine, directory, { limitMs: 0 });
   await Promise.all([...subtree(container)].map((node) => initGone(node, EXIT_WAIT_MS)));

@@ -198,6 +198,7 @@ export class Discovery implements Discoverer {
     if (this.observer.sets.of(known.serial)?.members.size) return;
     this.observer.sets.stand(set, known.serial);
     const same = known.init?.pid === init.pid && known.init.startTime === init.startTime;
+    if (known.phase === 'removing') return;
     if (!same || known.found?.key !== set.key) this.#pin(known, set.key, init, mark);
   }
 
@@ -208,7 +209,8 @@ export class Discovery implements Discoverer {
   /** Its first process may be gone, or its pid namespace have come to be. */
   #check(container: Container): void {
     const set = this.observer.sets.of(container.serial);
-    if (!set || !container.found) return;
+    // One that is being removed stays so: a pin would say that it runs.
+    if (!set || !container.found || container.phase === 'removing') return;
     const at = performance.now();
     const init = container.init && this.observer.look(container.init.pid, at);
     const holds = init?.alive === true && init.set === set && init.startTime === container.init?.startTime;

@@ -6,6 +6,7 @@ import { contains, frozenBy, isLive, pathOf, type Container } from './container.
 import { cgroupOfInit, ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { requireMayKill } from './signal.ts';
+import { requireThere } from './still-there.ts';
 
 export interface Asker {
   readonly pid: Pid;
@@ -19,6 +20,7 @@ export interface Asker {
 export async function freeze(machine: Machine, container: Container, { pid, uid }: Asker): Promise<void> {
   const what = `freeze "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
+    requireThere(machine, container, what);
     if (container.phase === 'frozen') return;
     if (!isLive(container)) throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase}; start it first`);
     const inside = [pid, process.pid as Pid].map((each) => machine.containerOf(each));
@@ -42,6 +44,7 @@ export async function freeze(machine: Machine, container: Container, { pid, uid 
 export async function thaw(machine: Machine, container: Container, { uid }: Pick<Asker, 'uid'>): Promise<void> {
   const what = `thaw "${pathOf(container)}"`;
   await machine.locks.hold(container, what, async () => {
+    requireThere(machine, container, what);
     if (container.phase === 'running') {
       const frozen = frozenBy(container);
       if (!frozen) return;

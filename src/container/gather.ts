@@ -88,6 +88,7 @@ export class Gathering {
     const handle = await told(`open ${name}`, () => open(path.join(this.place.images, name), flags, 0o600));
     const part = this.#parts.get(name) ?? { size: 0, writers: 0 };
     part.writers += 1;
+    if (truncate && name === MANIFEST) this.#parsed = undefined;
     this.#parts.set(name, part);
     this.#look(name, part);
     return handle;
@@ -114,6 +115,7 @@ export class Gathering {
       await handle.close();
     }
     part.size = size;
+    if (name === MANIFEST) this.#parsed = undefined;
   }
 
   /** Nothing more comes through one descriptor; `again`: that was told before, and more came through a copy of it. */

@@ -24,17 +24,19 @@ export function hiddenNow(container: Container, atMs: number): number {
 }
 
 /**
- * Whether a container that is being removed, and was while it ran, has only children that processes in it made since: a
- * removal that lists first and unlinks afterwards cannot know those, and they die with it. The removal of a child may have
- * ended it meanwhile.
+ * Whether a container that is being removed has only children that its removal cannot know, which die with it: those that
+ * were discovered, whenever, as long as nobody named them; and, of one that ran while its removal began, those that processes
+ * in it made since. The removal of a child may have ended it meanwhile.
  */
 export function hasOnlyLateChildren(container: Container, atMs: number): boolean {
   if (hiddenNow(container, atMs) === 0) return false;
+  const [, ...inner] = subtree(container);
+  const made = inner.filter(({ found }) => !found || found.adopted);
+  if (made.length === 0) return true;
   const begunMs = container.hiddenAt - TOMBSTONE_MS;
   const isSince = ({ sec, nsec }: Timespec) => sec * 1000 + nsec / 1e6 >= begunMs;
   if (!isLive(container) && !isSince(container.changed)) return false;
-  const [, ...inner] = subtree(container);
-  return inner.every(({ inside, changed }) => inside && isSince(changed));
+  return made.every(({ inside, changed }) => inside && isSince(changed));
 }
 
 /** Something happened to a container whose entries are being unlinked: what appears now is born hidden, or `rm -rf` would fail. */

@@ -10,6 +10,7 @@ import { waitUntil } from '../cgroup/wait.ts';
 import { readIfThere, type FileAccess } from '../files.ts';
 import { serial as checkedSerial, type Pid, type Serial } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
+import { forEachAtOnce } from '../pace.ts';
 import { isAlive, namespacesOf, readStat, readStatus } from '../proc/process.ts';
 import { now } from '../time.ts';
 import { chainOf, isLive, subtree, type Container, type PinnedProcess } from './container.ts';
@@ -20,6 +21,9 @@ import { wayOf } from './ways.ts';
 
 /** How long the start of a daemon waits for what a removal that was interrupted left alive. */
 const LEFTOVER_WAIT_MS = 2_000;
+
+/** Removals that are finished at once at the start of a daemon. */
+const REMOVED_AT_ONCE = 16;
 
 const EXIT_NEWS_MS = 500;
 
@@ -41,18 +45,52 @@ export async function recover(machine: Machine): Promise<void> {
   await hearExits(machine);
   const given = store.registry.nextSerial;
   const found = findCgroups(machine, machine.cgroupBase, 0);
+  await forEachAtOnce(leftovers(machine, found, given), REMOVED_AT_ONCE, (directory) =>
+    attempt(machine, directory, () => destroyCgroup(machine, directory, LEFTOVER_WAIT_MS)),
+  );
   for (const [serial, directory] of found) {
     await attempt(machine, directory, () => placeCgroup(machine, serial, directory, given));
   }
+  await finishRemovals(machine);
   for (const container of [...subtree(store.registry.root)]) {
     if (!container.parent || !store.registry.get(container.serial)) continue;
     await attempt(machine, container.name, async () => {
       if (container.moving) await finishMove(machine, container);
-      if (container.phase === 'removing') await finishRemoval(machine, container);
-      else if (!container.found) await seeWhoLives(machine, container);
+      if (container.phase !== 'removing' && !container.found) await seeWhoLives(machine, container);
     });
   }
   log.info({ containers: store.registry.size - 1, cgroups: found.length }, 'recovered');
+}
+
+/** Those of the outermost containers that are being removed; what is in them goes with them. */
+async function finishRemovals(machine: Machine): Promise<void> {
+  const isRemoved = ({ phase }: Container) => phase === 'removing';
+  const removed = [...subtree(machine.store.registry.root)].filter(
+    (container) => isRemoved(container) && !chainOf(container).slice(0, -1).some(isRemoved),
+  );
+  await forEachAtOnce(removed, REMOVED_AT_ONCE, (container) =>
+    attempt(machine, container.name, async () => {
+      if (container.moving) await finishMove(machine, container);
+      await finishRemoval(machine, container);
+    }),
+  );
+}
+
+/** The outermost cgroups of containers that were dropped. */
+function leftovers(machine: Machine, found: readonly [Serial, string][], given: Serial): string[] {
+  const directories: string[] = [];
+  for (const [serial, directory] of found) {
+    const outer = directories.at(-1);
+    if (outer !== undefined && directory.startsWith(`${outer}/`)) continue;
+    const isKnown = machine.store.registry.get(serial) !== undefined;
+    if (!isKnown && !isUnwritten(machine, serial, directory, given)) directories.push(directory);
+  }
+  return directories;
+}
+
+/** Whether its making may have been torn off the journal's end. `given`: serials below it were given, as far as that knows. */
+function isUnwritten({ files, store }: Machine, serial: Serial, directory: string, given: Serial): boolean {
+  return serial >= given || (store.wasTorn && isPopulated(files, directory));
 }
 
 /** The launcher tells again what it saw and no daemon took down: better news than what can be found out now. */
@@ -76,17 +114,15 @@ function findCgroups(machine: Machine, directory: string, depth: number): [Seria
 }
 
 /**
- * A cgroup whose container was dropped is what a removal left; one at another place than it should be, what a move left.
- * `given`: serials below it were given, as far as the journal knows.
+ * A cgroup whose container is not known is given a name; what is left of one at another place than it should be is what a
+ * move left.
  */
 async function placeCgroup(machine: Machine, serial: Serial, directory: string, given: Serial): Promise<void> {
   const { files, store } = machine;
   if (!files.existsSync(directory)) return;
   const container = store.registry.get(serial);
   if (!container) {
-    const isUnknown = serial >= given || (store.wasTorn && isPopulated(files, directory));
-    if (isUnknown) recoverName(machine, serial, directory);
-    else await destroyCgroup(machine, directory, LEFTOVER_WAIT_MS);
+    if (isUnwritten(machine, serial, directory, given)) recoverName(machine, serial, directory);
     return;
   }
   const expected = machine.cgroupOf(container);

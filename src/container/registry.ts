@@ -3,9 +3,11 @@ import { ROOT_SERIAL, type Pid, type Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
 import type { Change } from './change.ts';
 import { subtree, type Container } from './container.ts';
+import { EnteredIndex } from './entered-index.ts';
 import { ENTERED_LIMIT, type Entered } from './entered.ts';
 import { attach, fresh, ownChildren, touch } from './family.ts';
 import { keepHidden, reveal } from './hiding.ts';
+import { restamp } from './listing-changes.ts';
 import { describe } from './snapshot.ts';
 
 /** Containers that went by themselves and are remembered; the kernel may believe in the names of older ones. */
@@ -18,7 +20,7 @@ const VANISHED_LIMIT = 4096;
 export class Registry {
   readonly root: Container;
   readonly #bySerial = new Map<Serial, Container>();
-  readonly #entered = new Map<Pid, Entered>();
+  readonly #entered = new EnteredIndex();
   readonly #owned = new Map<number, number>();
   readonly #vanished = new Set<Serial>();
   #next = 1;
@@ -36,7 +38,7 @@ export class Registry {
 
   /** Processes that entered from outside, by pid; some may be gone. */
   get entered(): ReadonlyMap<Pid, Entered> {
-    return this.#entered;
+    return this.#entered.byPid;
   }
 
   /** How many containers each uid owns, discovered ones apart. */
@@ -71,7 +73,7 @@ export class Registry {
     for (const { serial, mode, uid, gid, atime, mtime, ctime: at } of subtree(this.root)) {
       yield { op: 'attr', serial, mode, uid, gid, atime, mtime, at };
     }
-    for (const { container, pid, startTime, by, begun } of this.#entered.values()) {
+    for (const { container, pid, startTime, by, begun } of this.#entered.byPid.values()) {
       yield { op: 'enter', serial: container.serial, pid, startTime, by, begun };
     }
   }
@@ -88,7 +90,9 @@ export class Registry {
       return;
     }
     const container = this.#bySerial.get(change.serial);
-    if (container) this.#change(container, change);
+    if (!container) return;
+    this.#change(container, change);
+    restamp(container, change);
   }
 
   #make(change: Change & { op: 'make' | 'found' }): void {
@@ -216,10 +220,9 @@ export class Registry {
   }
 
   #enter(container: Container, { pid, startTime, by, begun = false }: Change & { op: 'enter' }): void {
-    this.#entered.delete(pid);
-    this.#entered.set(pid, { container, pid, startTime, by, begun });
-    for (const oldest of this.#entered.values()) {
-      if (this.#entered.size <= ENTERED_LIMIT) return;
+    this.#entered.add({ container, pid, startTime, by, begun });
+    for (const oldest of this.entered.values()) {
+      if (this.entered.size <= ENTERED_LIMIT) return;
       if (oldest.by !== 'state') this.#entered.delete(oldest.pid);
     }
   }
@@ -236,9 +239,7 @@ export class Registry {
     for (const inner of subtree(container)) {
       this.#bySerial.delete(inner.serial);
       this.#count(inner, -1);
-      for (const entered of this.#entered.values()) {
-        if (entered.container === inner) this.#entered.delete(entered.pid);
-      }
+      this.#entered.forget(inner);
     }
     const { parent } = container;
     if (!parent) return;

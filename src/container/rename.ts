@@ -10,6 +10,7 @@ import { chainOf, contains, isLive, pathOf, subtree, type Container } from './co
 import { whereabouts } from './events.ts';
 import type { Machine } from './machine.ts';
 import { heightOf, refuseDeeper } from './quota.ts';
+import { requireThere } from './still-there.ts';
 
 export const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
@@ -44,6 +45,7 @@ export async function rename(
     throw new FsError('EINVAL', `Cannot ${what} with flags ${to.flags}`);
   }
   const body = async () => {
+    for (const one of [container, to.parent]) requireThere(machine, one, what);
     if ((to.flags & RENAME_EXCHANGE) !== 0) await exchange(machine, container, to, request, what);
     else await move(machine, container, to, request, isEmpty, what);
   };
@@ -78,7 +80,8 @@ async function move(
   if (contains(container, to.parent)) throw new FsError('EINVAL', `Cannot ${what} into itself`);
   if (replaced) {
     if ((to.flags & RENAME_NOREPLACE) !== 0) throw new FsError('EEXIST', `Cannot ${what}: "${name}" is there already`);
-    if (isLive(replaced) || !isEmpty(replaced))
+    // Nobody is killed by being replaced, those who were discovered meanwhile neither.
+    if (isLive(replaced) || replaced.children.size > 0 || !isEmpty(replaced))
       throw new FsError('ENOTEMPTY', `Cannot ${what}: "${name}" is not empty`);
   }
   requireMay(machine, container, to.parent, caller.pid, what);

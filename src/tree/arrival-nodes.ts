@@ -82,18 +82,33 @@ export class ArrivalNodes {
     return fleetingEntry(ghostAttr(haunting.make(parent, name, mode, caller, target)));
   }
 
-  async create(request: Request, parent: NodeId, name: string, mode: number, handle: number): Promise<Created> {
-    if (isGhost(parent)) return this.createIn(request, this.#arrivals.of(parent), parent, name, mode, handle);
+  async create(
+    request: Request,
+    { parent, name }: Place,
+    mode: number,
+    flags: number,
+    handle: number,
+  ): Promise<Created> {
+    if (isGhost(parent))
+      return this.createIn(request, this.#arrivals.of(parent), { parent, name }, mode, flags, handle);
     checkLength(name);
     const haunting = this.#arrivals.of(parent);
-    const opened = await this.#arrivals.open(request, haunting, name, { handle });
+    const opened = await this.#arrivals.open(request, haunting, name, { handle, truncate: (flags & O_TRUNC) !== 0 });
     const attr = this.#arrivals.attr(haunting, this.#arrivals.fileId(haunting, name));
     return { ...opened, entry: fleetingEntry(attr) };
   }
 
   /** Opens a name that means nothing, made if it is not there: who does not unpack does not see that it is. */
-  createIn(request: Request, haunting: Haunting, parent: NodeId, name: string, mode: number, handle: number): Created {
+  createIn(
+    request: Request,
+    haunting: Haunting,
+    { parent, name }: Place,
+    mode: number,
+    flags: number,
+    handle: number,
+  ): Created {
     const known = haunting.named(parent, name);
+    if (known && (flags & O_TRUNC) !== 0) changeGhost(known, { size: 0 });
     const entry = known
       ? fleetingEntry(ghostAttr(known))
       : this.makeIn(request, haunting, parent, name, S_IFREG | (mode & ~S_IFMT));
@@ -126,12 +141,16 @@ export class ArrivalNodes {
   }
 
   async open(request: Request, id: NodeId, flags: number, handle: number): Promise<Opened> {
-    if (isGhost(id)) return { handle, noFlush: (flags & O_ACCMODE) === 0 };
     const haunting = this.#arrivals.of(id);
+    const empties = (flags & O_TRUNC) !== 0;
+    if (isGhost(id)) {
+      if (empties) changeGhost(haunting.ghost(id), { size: 0 });
+      return { handle, noFlush: (flags & O_ACCMODE) === 0 };
+    }
     const name = haunting.fileNames.get(indexOf(id));
     if (name === undefined) throw new FsError('ENOENT', 'this image is gone');
     if ((flags & O_ACCMODE) === 0) throw new FsError('EACCES', 'images that arrive are not read; they are restored');
-    return await this.#arrivals.open(request, haunting, name, { handle, truncate: (flags & O_TRUNC) !== 0 });
+    return await this.#arrivals.open(request, haunting, name, { handle, truncate: empties });
   }
 
   read(id: NodeId, offset: number, size: number): Uint8Array {

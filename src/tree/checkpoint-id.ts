@@ -6,7 +6,8 @@ export const CHECKPOINT_ENTRY = 14;
 
 /**
  * Entries of a checkpoint are in slots of 2^16, in the last quarter of a container's entries: number 0 of a slot is its
- * directory, the others are its files. Each checkpoint has a slot of its own, so the kernel never takes one for another.
+ * directory, the others are its files. Each checkpoint that is there has a slot of its own, so the kernel never takes one for
+ * another; what it keeps of a former one it drops when it opens a file, or sees other times.
  */
 const SLOT_SPAN = 2 ** 16;
 const FIRST_SLOT = 192;
@@ -16,14 +17,20 @@ export const GHOST_SLOT = 254;
 /** Images that arrive. */
 export const ARRIVAL_SLOT = 255;
 
-/** Slots of checkpoints that were taken; after the last comes the first. */
-const TAKES = GHOST_SLOT - FIRST_SLOT;
+/** Slots of the checkpoints of one container; after the last comes the first. */
+export const TAKES_LIMIT = 62;
 
 /** Files of one slot. */
 export const SLOT_FILES_LIMIT = SLOT_SPAN - 1;
 
-export function takeSlot(number: number): number {
-  return FIRST_SLOT + (number % TAKES);
+/** The first slot behind `last` that is not `used`; `undefined` if all are. */
+export function slotBehind(last: number | undefined, used: ReadonlySet<number | undefined>): number | undefined {
+  const from = last === undefined ? 0 : last - FIRST_SLOT + 1;
+  for (let tried = 0; tried < TAKES_LIMIT; tried++) {
+    const slot = FIRST_SLOT + ((from + tried) % TAKES_LIMIT);
+    if (!used.has(slot)) return slot;
+  }
+  return undefined;
 }
 
 export function slotId(serial: Serial, slot: number, index: number): NodeId {

@@ -10,6 +10,7 @@ import { indexOf, isImages, slotOf } from './checkpoint-id.ts';
 import { bundle } from './control/bundle.ts';
 import { checkpoint } from './control/checkpoint.ts';
 import {
+  FIRST_COOKIE,
   NOW,
   S_IFDIR,
   S_IFLNK,
@@ -30,9 +31,6 @@ import { DIRECTORY_ENTRY, entryOf, serialOf, type NodeId } from './node-id.ts';
 import { directoryOf, TakeNodes, type NumberedFile } from './take-nodes.ts';
 import { Takes } from './takes.ts';
 import { controlAttr } from './view.ts';
-
-/** Cookies of the files of an images directory: their number behind this. */
-const FIRST_COOKIE = 16;
 
 /** poll(2) of a file that never waits: POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM. */
 const POLL_READY = 0x145;
@@ -127,11 +125,12 @@ export class CheckpointTree implements Filesystem {
   }
 
   async create(request: Request, parent: NodeId, name: string, mode: number, flags: number): Promise<Created> {
-    if (isArriving(parent)) return await this.#arriving.create(request, parent, name, mode, this.#handle());
+    const place = { parent, name };
+    if (isArriving(parent)) return await this.#arriving.create(request, place, mode, flags, this.#handle());
     if (isImages(parent)) this.#refuseArrival(this.#container(parent));
     const haunting = await this.#joined(request, this.#directory(parent), name);
     if (!haunting) return await this.#inner.create(request, parent, name, mode, flags);
-    return this.#arriving.createIn(request, haunting, parent, name, mode, this.#handle());
+    return this.#arriving.createIn(request, haunting, place, mode, flags, this.#handle());
   }
 
   async symlink(request: Request, parent: NodeId, name: string, target: string): Promise<Entry> {

@@ -7,8 +7,9 @@ import { pidFor } from '../proc/pid-view.ts';
 import type { ControlEntry, Text } from './control/entry.ts';
 import { EventStreams } from './event-streams.ts';
 import { O_ACCMODE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
-import { nodeId, type NodeId } from './node-id.ts';
+import { nodeId, serialOf, type NodeId } from './node-id.ts';
 import { OpenFiles } from './open-files.ts';
+import { OpenNodes } from './open-nodes.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { SlowTexts } from './slow-texts.ts';
 import { controlAttr, type View } from './view.ts';
@@ -36,6 +37,7 @@ export class ControlFiles {
   readonly #streams: EventStreams;
   readonly #plain = new PlainHandles();
   readonly #open: OpenFiles;
+  readonly #reading = new OpenNodes();
   readonly #firstHandle: number;
   #nextHandle: number;
 
@@ -51,7 +53,8 @@ export class ControlFiles {
   }
 
   /**
-   * Throws ESTALE for an entry that has nothing to say, unless somebody has it open. `.ns` is then as any directory that was
+   * Throws ESTALE for an entry that has nothing to say, unless somebody has it open: who reads what was unlinked meanwhile
+   * sees a file without a name. `.ns` is then as any directory that was
    * removed: somebody may stand in it, or be about to remove it.
    */
   async attr(request: Request, node: ControlNode): Promise<Attr> {
@@ -59,6 +62,7 @@ export class ControlFiles {
     const id = idOf(node);
     if (!this.#view.resolves(container, control)) {
       if (this.#plain.isOpen(id)) return silentAttr(node);
+      if (this.#reading.has(id)) return controlAttr(container, control, 0, 0);
       if ((control.mode(container) & S_IFMT) === S_IFDIR) return controlAttr(container, control, 0, 0);
       throw silent(control);
     }
@@ -93,14 +97,25 @@ export class ControlFiles {
     return { handle, noFlush: true };
   }
 
+  /** What is read from a handle that was opened here, also when the container is gone; `undefined` for any other. */
+  readOpen(handle: number, offset: number, size: number): Uint8Array | undefined {
+    return (
+      this.#streams.readOpen(handle, offset, size) ??
+      this.#texts.read(handle, offset, size) ??
+      (this.#plain.has(handle) ? NO_BYTES : undefined)
+    );
+  }
+
+  /** From a handle of a former daemon: the file is made anew and bound to it. */
   async read(request: Request, node: ControlNode, handle: number, offset: number, size: number): Promise<Uint8Array> {
     if (node.control.stream) return this.#streams.read(handle, node.container.serial, request.caller, offset, size);
-    const known = this.#texts.read(handle, offset, size);
-    if (known) return known;
-    if (this.#plain.has(handle)) return NO_BYTES;
-    // A handle of a former daemon: the file is made anew and bound to it.
     await this.#openFor(request, node, handle, true);
     return this.#texts.read(handle, offset, size) ?? NO_BYTES;
+  }
+
+  /** Bytes of what somebody may have open of a container that is gone: its events are told on. */
+  removedSize({ caller }: Request, id: NodeId): number {
+    return this.#view.controlOf(id)?.stream ? this.#streams.size(serialOf(id), caller) : 0;
   }
 
   /**
@@ -141,6 +156,14 @@ export class ControlFiles {
     this.#plain.release(handle);
     this.#streams.release(handle);
     this.#texts.release(handle);
+    this.#reading.release(handle);
+  }
+
+  /** As `readOpen`. */
+  pollOpen(handle: number, events: number, wake: number | undefined): number | undefined {
+    const ready = this.#streams.pollOpen(handle, wake);
+    if (ready !== undefined) return events & ready;
+    return this.#reading.isOpened(handle) || this.#plain.has(handle) ? events & POLL_READY : undefined;
   }
 
   poll(
@@ -180,6 +203,7 @@ export class ControlFiles {
       this.#open.release(handle);
       throw error;
     }
+    this.#reading.add(handle, idOf(node));
   }
 }
 

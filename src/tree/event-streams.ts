@@ -10,8 +10,13 @@ const WINDOW_BYTES = 1 << 18;
 /** Bytes kept for who does not read them; beyond it the oldest are gone. */
 const UNREAD_LIMIT_BYTES = 1 << 20;
 
+/** Bytes kept for all streams together; beyond it those that were opened first lose what they have. */
+const STREAMS_LIMIT_BYTES = 1 << 26;
+
 /** Open `.events` of all users, and of root besides; more are refused with ENFILE. */
 const STREAMS_LIMIT = 65_536;
+
+const NOTHING = Buffer.alloc(0);
 
 interface Stream {
   readonly serial: Serial;
@@ -44,6 +49,9 @@ export class EventStreams {
   readonly #open: Shares;
   readonly #accountOf: (uid: number) => Account;
   readonly #onWake: (wake: number) => void;
+  readonly #limitBytes: number;
+  /** Of the texts of all streams. */
+  #bytes = 0;
 
   /** `perUid`: how many one user but root may have open. */
   constructor(
@@ -51,7 +59,9 @@ export class EventStreams {
     onWake: (wake: number) => void,
     perUid: number,
     accountOf: (uid: number) => Account = (uid) => (uid === 0 ? undefined : uid),
+    limitBytes = STREAMS_LIMIT_BYTES,
   ) {
+    this.#limitBytes = limitBytes;
     this.#events = events;
     this.#open = new Shares({ each: perUid, all: STREAMS_LIMIT });
     this.#accountOf = accountOf;
@@ -80,13 +90,31 @@ export class EventStreams {
       case undefined:
     }
     this.#open.take(account);
-    const news = { base: 0, text: Buffer.alloc(0), sequence: 0, position: 0, adopted: false, wakes: new Set<number>() };
+    const news = { base: 0, text: NOTHING, sequence: 0, position: 0, adopted: false, wakes: new Set<number>() };
     this.#streams.set(handle, { serial, reader, account, ...news });
   }
 
-  /** Never waits. A handle of a former daemon goes on where it was: the events' file outlives daemons. */
+  /** Never waits. `undefined` for a handle that was not opened here. */
+  readOpen(handle: number, offset: number, size: number): Uint8Array | undefined {
+    const stream = this.#streams.get(handle);
+    return stream && this.#read(stream, offset, size);
+  }
+
+  /** A handle of a former daemon goes on where it was: the events' file outlives daemons. */
   read(handle: number, serial: Serial, reader: Reader, offset: number, size: number): Uint8Array {
-    const stream = this.#stream(handle, serial, reader);
+    return this.#read(this.#stream(handle, serial, reader), offset, size);
+  }
+
+  pollOpen(handle: number, wake: number | undefined): number | undefined {
+    const stream = this.#streams.get(handle);
+    return stream && this.#poll(stream, wake);
+  }
+
+  poll(handle: number, serial: Serial, reader: Reader, wake: number | undefined): number {
+    return this.#poll(this.#stream(handle, serial, reader), wake);
+  }
+
+  #read(stream: Stream, offset: number, size: number): Uint8Array {
     this.#refresh(stream);
     if (stream.adopted) this.#resume(stream, offset);
     const start = Math.max(0, offset - stream.base);
@@ -95,8 +123,7 @@ export class EventStreams {
     return chunk;
   }
 
-  poll(handle: number, serial: Serial, reader: Reader, wake: number | undefined): number {
-    const stream = this.#stream(handle, serial, reader);
+  #poll(stream: Stream, wake: number | undefined): number {
     this.#refresh(stream);
     if (stream.base + stream.text.length > stream.position) return POLLIN | POLLRDNORM;
     if (wake !== undefined) this.#await(stream, wake);
@@ -105,7 +132,10 @@ export class EventStreams {
 
   release(handle: number): boolean {
     const stream = this.#streams.get(handle);
-    if (stream) this.#open.give(stream.account);
+    if (stream) {
+      this.#keep(stream, NOTHING);
+      this.#open.give(stream.account);
+    }
     return this.#streams.delete(handle);
   }
 
@@ -132,11 +162,34 @@ export class EventStreams {
     if (stream.sequence === sequence) return;
     const more = Buffer.from(this.#events.textSince(stream.serial, stream.sequence, stream.reader));
     const text = Buffer.concat([stream.text, more]);
+    this.#keep(stream, text);
     const read = Math.min(text.length - WINDOW_BYTES, stream.position - stream.base);
-    const surplus = Math.max(0, read, text.length - UNREAD_LIMIT_BYTES);
-    stream.base += surplus;
-    stream.text = text.subarray(surplus);
+    this.#lose(stream, Math.max(0, read, text.length - UNREAD_LIMIT_BYTES));
     stream.sequence = sequence;
+    this.#makeRoom(stream);
+  }
+
+  /** The oldest bytes go. Who did not read them goes on where he is, as if they had not been: his offset does not jump. */
+  #lose(stream: Stream, bytes: number): void {
+    stream.base += Math.max(0, Math.min(bytes, stream.position - stream.base));
+    this.#keep(stream, stream.text.subarray(bytes));
+  }
+
+  #keep(stream: Stream, text: Buffer): void {
+    this.#bytes += text.length - stream.text.length;
+    stream.text = text;
+  }
+
+  /** Others lose what they have not read, one after the other: each is then the last to lose anything again. */
+  #makeRoom(reading: Stream): void {
+    let untried = this.#streams.size;
+    for (const [handle, stream] of this.#streams) {
+      if (this.#bytes <= this.#limitBytes || untried-- === 0) return;
+      if (stream === reading) continue;
+      this.#lose(stream, stream.text.length);
+      this.#streams.delete(handle);
+      this.#streams.set(handle, stream);
+    }
   }
 
   #await(stream: Stream, wake: number): void {

@@ -19,6 +19,7 @@ import {
   type Request,
 } from './filesystem.ts';
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
+import { OpenNodes } from './open-nodes.ts';
 import { PlainHandles } from './plain-handles.ts';
 import { isProxyId } from './proxy-id.ts';
 import { Shares, type Account } from '../shares.ts';
@@ -53,6 +54,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   const shares = new Shares({ each: HANDLES_PER_UID, all: HANDLES_LIMIT });
   // Root's only.
   const plain = new PlainHandles();
+  const reading = new OpenNodes();
   const bytesOf = encoder();
   const ownPidNamespace = readlinkSync('/proc/self/ns/pid');
   let nextHandle = firstHandle;
@@ -78,6 +80,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     const handle = newHandle();
     texts.set(handle, { bytes: bytesOf(control.text(container)), account });
     shares.take(account);
+    reading.add(handle, id);
     return { handle, noFlush: true };
   };
 
@@ -92,7 +95,10 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     if (!container) return DEFER;
     const control = view.controlOf(id);
     if (!control) return directoryAttr(container);
-    if (!view.resolves(container, control)) return plain.isOpen(id) ? controlAttr(container, control, 0) : DEFER;
+    if (!view.resolves(container, control)) {
+      if (plain.isOpen(id)) return controlAttr(container, control, 0);
+      return reading.has(id) ? controlAttr(container, control, 0, 0) : DEFER;
+    }
     if (control.text) return controlAttr(container, control, utf8Length(control.text(container)));
     if (isSubdirectory(control)) return controlAttr(container, control, 0);
     const target = fixedTarget({ container, control }, places);
@@ -144,11 +150,13 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
     read: (_request, _id, handle, offset, size) => {
       const text = texts.get(handle);
       if (!text) return DEFER;
-      if (offset === 0 && size >= text.bytes.length) return text.bytes;
-      return offset >= text.bytes.length ? NO_BYTES : text.bytes.subarray(offset, offset + size);
+      const { bytes } = text;
+      if (offset === 0 && size >= bytes.length) return bytes;
+      return offset >= bytes.length ? NO_BYTES : bytes.subarray(offset, offset + size);
     },
     flush: () => undefined,
     release: (_request, _id, handle) => {
+      reading.release(handle);
       const text = texts.get(handle);
       if (!text) return plain.release(handle) ? undefined : DEFER;
       shares.give(text.account);

@@ -1,4 +1,4 @@
-import type { Pid } from '../ids.ts';
+import type { Pid, Serial } from '../ids.ts';
 import type { Timespec } from '../time.ts';
 import type { NodeId } from './node-id.ts';
 
@@ -110,6 +110,9 @@ export interface Created extends Opened {
   readonly entry: Entry;
 }
 
+/** Cookies below this one are the adapters' own: those of a listing's entries begin here. */
+export const FIRST_COOKIE = 16;
+
 export interface DirEntry {
   readonly name: string;
   /** Pass it to `readdir` to go on behind this entry. */
@@ -132,6 +135,8 @@ export interface TreeListener {
   directoryChanged(id: NodeId): void;
   /** A poller that asked with this `wake` should ask again. */
   wake(wake: number): void;
+  /** Control entries, as bits, were unlinked at that time by a request that this tree answered itself. */
+  hidden?(serial: Serial, bits: number, atMs: number): void;
 }
 
 /** Answered by a fast file system that has to leave a request to the full one. */

@@ -16,7 +16,7 @@ import type { ControlEntry } from './control/entry.ts';
 import { nsKinds } from './control/ns.ts';
 import { nsproxy } from './control/nsproxy.ts';
 import { state } from './control/state.ts';
-import { S_IFLNK, type Attr, type DirEntry, type Entry, type Request } from './filesystem.ts';
+import { FIRST_COOKIE, S_IFLNK, type Attr, type DirEntry, type Entry, type Request } from './filesystem.ts';
 import { isLinking } from './linking.ts';
 import { entryOf, serialOf, type NodeId } from './node-id.ts';
 import { PendingLinks, type PendingLink } from './pending-links.ts';
@@ -118,8 +118,9 @@ export class ProxyDirectory {
     const entered = enteredBelow(this.#machine, directory).sort((a, b) => a.pid - b.pid);
     for (const each of entered) {
       const seen = view(each.pid);
-      if (seen === undefined || each.pid <= cookie) continue;
-      yield { name: String(seen), cookie: each.pid, entry: this.#entryOf(directory, each) };
+      const next = FIRST_COOKIE + each.pid;
+      if (seen === undefined || next <= cookie) continue;
+      yield { name: String(seen), cookie: next, entry: this.#entryOf(directory, each) };
     }
     for (const pending of this.#pending.in(directory)) {
       const next = FIRST_PENDING_COOKIE + pending.number;

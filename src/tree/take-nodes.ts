@@ -4,7 +4,7 @@ import { imageAttr, imagesDirectoryAttr } from './checkpoint-attr.ts';
 import { indexOf, slotId, slotOf } from './checkpoint-id.ts';
 import { O_ACCMODE, type Attr, type Opened, type Request } from './filesystem.ts';
 import { serialOf, type NodeId } from './node-id.ts';
-import type { Take, Takes } from './takes.ts';
+import type { Take, TakenFile, Takes } from './takes.ts';
 
 /** A file of a directory of images, by its number there. */
 export interface NumberedFile {
@@ -27,7 +27,7 @@ export class TakeNodes {
     const file = take.files[indexOf(id) - 1];
     if (indexOf(id) === 0) return directoryOf(take);
     if (!file) throw new FsError('ENOENT', 'this image is gone');
-    return imageAttr(id, take.at, file.size);
+    return takenAttr(id, take, file);
   }
 
   /** Takes the checkpoint if that was not done. Throws what that does. */
@@ -37,7 +37,7 @@ export class TakeNodes {
     return files.map((file) => {
       const number = take.files.indexOf(file) + 1;
       const fileId = slotId(serialOf(id), slotOf(id), number);
-      return { number, name: file.name, attr: imageAttr(fileId, take.at, file.size) };
+      return { number, name: file.name, attr: takenAttr(fileId, take, file) };
     });
   }
 
@@ -78,6 +78,11 @@ export class TakeNodes {
       throw new FsError(systemErrno(cause) ?? 'EIO', `Cannot open ${file.path}`, { cause });
     }
   }
+}
+
+/** What was saved never changes: who reads it need not ask for its size each time. Its name is asked for each time. */
+function takenAttr(id: NodeId, take: Take, file: TakenFile): Attr {
+  return { ...imageAttr(id, take.at, file.size), cacheable: true };
 }
 
 export function directoryOf(take: Take): Attr {

@@ -13,7 +13,7 @@ import { checkpointsDir } from '../instance.ts';
 import { isAlive, readStat } from '../proc/process.ts';
 import { now, type Timespec } from '../time.ts';
 import { isArchiver } from './archivers.ts';
-import { slotOf, takeSlot } from './checkpoint-id.ts';
+import { slotBehind, slotOf, TAKES_LIMIT } from './checkpoint-id.ts';
 import type { Request } from './filesystem.ts';
 import { serialOf, type NodeId } from './node-id.ts';
 
@@ -56,7 +56,7 @@ export class Takes {
   readonly #machine: Machine;
   readonly #sessions = new Map<string, Session>();
   readonly #held = new Map<Serial, Take>();
-  #number = 0;
+  #slot: number | undefined;
   #sweeping: NodeJS.Timeout | undefined;
 
   constructor(machine: Machine) {
@@ -161,9 +161,20 @@ export class Takes {
   }
 
   #newTake(container: Container, session: Session | undefined): Take {
-    const slot = takeSlot(this.#number++);
+    const slot = this.#freeSlot(container.serial);
     const dir = path.join(checkpointsDir(this.#machine.instance, container.serial), `take-${slot}`);
     return { container, slot, at: now(), dir, ready: undefined, files: [], gone: new Set(), session };
+  }
+
+  /** The next slot that no checkpoint of this container has. Throws EBUSY if all have one. */
+  #freeSlot(serial: Serial): number {
+    const sessions = [...this.#sessions.values()].map(({ takes }) => takes.get(serial)?.slot);
+    const used = new Set([this.#held.get(serial)?.slot, ...sessions]);
+    this.#slot = slotBehind(this.#slot, used) ?? this.#slot;
+    if (this.#slot === undefined || used.has(this.#slot)) {
+      throw new FsError('EBUSY', `${TAKES_LIMIT} checkpoints of this container are there already; try again later`);
+    }
+    return this.#slot;
   }
 
   /** Saves the outermost container of those announced to this archiver that holds this one, and all in it, at once. */

@@ -72,7 +72,9 @@ export class Tree implements Filesystem {
   async getattr(request: Request, id: NodeId): Promise<Attr> {
     if (isProxyId(id)) return this.#proxy.attr(id);
     if (isWaitingId(id)) return this.#waiting.attr(id);
-    if (!this.#machine.store.registry.get(serialOf(id))) return this.#view.removedAttr(id);
+    if (!this.#machine.store.registry.get(serialOf(id))) {
+      return this.#view.removedAttr(id, this.#files.removedSize(request, id));
+    }
     const { container, control } = this.#view.node(id);
     return control ? await this.#files.attr(request, { container, control }) : directoryAttr(container);
   }
@@ -163,7 +165,7 @@ export class Tree implements Filesystem {
     }
     if (control === bundle && isRemovable(container)) this.#linkBundle(request, container, undefined);
     else if (within && isAsking(container)) wish(this.#machine, container, request, name, false);
-    else if (!control.report) hide(container, 1 << control.entry, Date.now());
+    else if (!control.report) this.#hide(container, control.entry);
     else this.#machine.store.commit([{ op: 'clear', serial: container.serial, what: control.report }], request.unique);
     return undefined;
   }
@@ -230,7 +232,8 @@ export class Tree implements Filesystem {
   }
 
   async read(request: Request, id: NodeId, handle: number, offset: number, size: number): Promise<Uint8Array> {
-    return await this.#files.read(request, this.#control(id), handle, offset, size);
+    const held = this.#files.readOpen(handle, offset, size);
+    return held ?? (await this.#files.read(request, this.#control(id), handle, offset, size));
   }
 
   async write(request: Request, id: NodeId, handle: number, _offset: number, data: Uint8Array): Promise<number> {
@@ -266,7 +269,9 @@ export class Tree implements Filesystem {
   }
 
   poll(request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): number {
-    return this.#files.poll(request, this.#control(id), handle, events, wake);
+    return (
+      this.#files.pollOpen(handle, events, wake) ?? this.#files.poll(request, this.#control(id), handle, events, wake)
+    );
   }
 
   /** Throws EISDIR for a container's own directory. */
@@ -331,7 +336,13 @@ export class Tree implements Filesystem {
     const [entry] = this.#view.readdir(nodeId(container.serial, ns.entry), 0);
     if (entry) throw new FsError('ENOTEMPTY', '.ns has entries');
     if (isAsking(container)) endWishes(this.#machine, container, request);
-    else hide(container, 1 << ns.entry, Date.now());
+    else this.#hide(container, ns.entry);
+  }
+
+  #hide(container: Container, entry: number): void {
+    const at = Date.now();
+    hide(container, 1 << entry, at);
+    this.#listener.hidden?.(container.serial, 1 << entry, at);
   }
 
   /** Whether this request was carried out already, by a daemon that died before it could say so. */

@@ -6,7 +6,7 @@ import { NAME_MAX_BYTES, ROOT_SERIAL } from '../ids.ts';
 import { checkpoint, isKept } from './control/checkpoint.ts';
 import type { ControlEntry } from './control/entry.ts';
 import { entriesOf, entryNamed, entryNumbered, isSubdirectory } from './control/table.ts';
-import { S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
+import { FIRST_COOKIE, S_IFDIR, S_IFMT, type Attr, type DirEntry, type Entry, type Statfs } from './filesystem.ts';
 import { DIRECTORY_ENTRY, directoryId, entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
 
 /** What an id means now. `control` is absent for a container's own directory. */
@@ -22,8 +22,7 @@ export interface Directory {
 }
 
 /** Cookies of a listing: `.checkpoint`, then children by serial, so that they stay right when others come and go; control entries behind. */
-const FIRST_CHILD_COOKIE = 16;
-const CHECKPOINT_COOKIE = FIRST_CHILD_COOKIE + ROOT_SERIAL;
+const CHECKPOINT_COOKIE = FIRST_COOKIE + ROOT_SERIAL;
 const FIRST_CONTROL_COOKIE = 2 ** 40;
 
 /** tmpfs's directory sizes (mm/shmem.c: BOGO_DIRENT_SIZE, and two of them for an empty one). */
@@ -93,13 +92,17 @@ export class View {
   }
 
   /**
-   * Attributes of a directory that was removed while somebody holds it open, as tmpfs has them. Throws ESTALE for one that
-   * went by itself: the kernel may still have its name, and then looks it up again.
+   * Attributes of what was removed while somebody holds it open, as tmpfs has them: the kernel takes a node whose type
+   * changes for broken. Throws ESTALE for one that went by itself: the kernel may still have its name, and then looks it up
+   * again.
    */
-  removedAttr(id: NodeId): Attr {
+  removedAttr(id: NodeId, size = 0): Attr {
     const { root } = this.registry;
-    if (this.registry.hasVanished(serialOf(id))) throw new FsError('ESTALE', 'this container ended by itself');
-    return { ...directoryAttr(root), id, mode: S_IFDIR | 0o755, nlink: 0, size: 0, cacheable: false };
+    const control = this.controlOf(id);
+    if (!control && this.registry.hasVanished(serialOf(id)))
+      throw new FsError('ESTALE', 'this container ended by itself');
+    const mode = control ? control.mode(root) : S_IFDIR | 0o755;
+    return { ...directoryAttr(root), id, mode, nlink: 0, size, cacheable: false };
   }
 
   /** `asArchiver`: for who saves what is listed. */
@@ -154,10 +157,10 @@ export class View {
   *#children(container: Container, cookie: number): Generator<DirEntry> {
     if (cookie >= FIRST_CONTROL_COOKIE) return;
     const children = this.#bySerial(container);
-    for (let at = firstBehind(children, cookie - FIRST_CHILD_COOKIE); at < children.length; at++) {
+    for (let at = firstBehind(children, cookie - FIRST_COOKIE); at < children.length; at++) {
       const child = children[at];
       if (child?.parent !== container) continue;
-      yield { name: child.name, cookie: FIRST_CHILD_COOKIE + child.serial, entry: childEntry(child) };
+      yield { name: child.name, cookie: FIRST_COOKIE + child.serial, entry: childEntry(child) };
     }
   }
 

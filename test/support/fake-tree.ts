@@ -1,5 +1,7 @@
 import { constants } from 'node:fs';
 import { FsError } from '../../src/errno.ts';
+import type { Serial } from '../../src/ids.ts';
+import type { TreeListener } from '../../src/tree/filesystem.ts';
 import { entryNamed, entryNumbered } from '../../src/tree/control/table.ts';
 import { directoryId, nodeId, type NodeId } from '../../src/tree/node-id.ts';
 import { Tree } from '../../src/tree/tree.ts';
@@ -8,11 +10,18 @@ import { FakeMachine } from './fake-machine.ts';
 /** A tree over a fake machine, spoken to as a shell would: by paths, `.state` and `.ns/net` included. */
 export class FakeTree extends FakeMachine {
   readonly woken: number[] = [];
+  /** What the tree said that it hid: of which container, and which bits. */
+  readonly hidden: [serial: Serial, bits: number][] = [];
   readonly tree: Tree = this.daemon();
 
   /** Another daemon's tree of the same machine. */
   daemon(firstHandle = 2): Tree {
-    return new Tree(this, { directoryChanged: () => undefined, wake: (wake) => this.woken.push(wake) }, firstHandle);
+    const listener: TreeListener = {
+      directoryChanged: () => undefined,
+      wake: (wake) => this.woken.push(wake),
+      hidden: (serial, bits) => this.hidden.push([serial, bits]),
+    };
+    return new Tree(this, listener, firstHandle);
   }
 
   /** The id of a directory or a control entry, whether it has something to say or not. '' is the root. */

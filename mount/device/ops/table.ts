@@ -26,11 +26,11 @@ export function operationFor(opcode: number): Operation {
 }
 
 /** A row that stands for `operation` where its arguments could not be decoded: it answers with that error. */
-export function undecodable(operation: Operation, error: FsError): Operation {
+export function undecodable(operation: Operation, error: Error): Operation {
   return failing(operation.name, operation.opcode, operation.reply, error);
 }
 
-function failing(name: string, opcode: number, reply: boolean, error: FsError): Operation {
+function failing(name: string, opcode: number, reply: boolean, error: Error): Operation {
   return {
     name,
     opcode,

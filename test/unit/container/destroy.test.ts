@@ -167,6 +167,21 @@ describe('remove', () => {
     await expect.poll(() => machine.files.existsSync(`${machine.cgroupBase}/${web.serial}`)).toBe(false);
   }, 10_000);
 
+  test('goes on where the killing fails, and tries that again', async () => {
+    using machine = new FakeMachine();
+    const web = await running(machine, 'web');
+    const node = { serial: 9 as Serial, parent: web.serial, name: 'unnamed1', mode: 0o755, uid: 0, gid: 0 };
+    machine.store.commit([{ op: 'found', ...node, key: 'k', mark: 'm', kinds: [], at: now() }]);
+    const directory = machine.cgroupOf(web);
+    machine.spawn(`${directory}/own`);
+    let asked = 0;
+    const processesBelow = () => (asked++ === 0 ? Promise.reject(new Error('EIO')) : Promise.resolve([]));
+    machine.found = { ...machine.found, processesBelow };
+    await remove(machine, web, machine.request(), empty);
+    expect(machine.store.registry.size).toBe(1);
+    await expect.poll(() => machine.files.existsSync(directory)).toBe(false);
+  });
+
   test('remembers the request from the moment that kills', async () => {
     using machine = new FakeMachine();
     const web = await running(machine, 'web');

@@ -44,8 +44,8 @@ const PROCESSES: readonly (FakeProcess & { readonly in: string })[] = [
   },
 ];
 
-test('containers of docker and services of systemd are directories, under their names and where they were made', async () => {
-  using machine = new FakeMachine();
+/** The discovery of such a server, and its /proc. */
+function server(machine: FakeMachine): { discovery: Discovery; volume: Volume } {
   const volume = new Volume();
   for (const { in: cgroup, ...process } of PROCESSES) {
     const ns = { ...MACHINE, ...process.ns };
@@ -58,7 +58,13 @@ test('containers of docker and services of systemd are directories, under their 
   const { kernel, store, events, log, declaredOf } = machine;
   store.registry.root.init = { pid: 1 as Pid, startTime: 101 };
   const files = volume as unknown as FileAccess;
-  const discovery = new Discovery({ files, kernel, store, events, log, declaredOf });
+  return { discovery: new Discovery({ files, kernel, store, events, log, declaredOf }), volume };
+}
+
+test('containers of docker and services of systemd are directories, under their names and where they were made', async () => {
+  using machine = new FakeMachine();
+  const { store } = machine;
+  const { discovery } = server(machine);
   await discovery.ready();
   const found: Record<string, unknown> = {};
   for (const container of subtree(store.registry.root)) {
@@ -74,6 +80,19 @@ test('containers of docker and services of systemd are directories, under their 
     ],
     [`${ID.slice(0, 12)}/unnamed1`]: [[722], ['mnt', 'user']],
   });
+});
+
+test.each(['running', 'removing'] as const)('whose first process ends, being %s, stays so', async (phase) => {
+  using machine = new FakeMachine();
+  const { store } = machine;
+  const { discovery, volume } = server(machine);
+  await discovery.ready();
+  const nginx = store.registry.root.children.get('nginx')!;
+  store.commit([{ op: 'phase', serial: nginx.serial, phase, at: { sec: 1, nsec: 0 } }]);
+  volume.rmSync('/proc/600', { recursive: true });
+  volume.writeFileSync('/proc/loadavg', `0 0 0 1/${PROCESSES.length - 1} 722\n`);
+  await discovery.round();
+  expect([nginx.phase, nginx.init?.pid]).toEqual([phase, phase === 'running' ? 601 : 600]);
 });
 
 function pathOf({ parent, name }: Container): string {

@@ -157,6 +157,38 @@ describe('Locks.hold', () => {
 });
 
 describe('Locks', () => {
+  test('look at what is on the line only, however many wait beside it', async () => {
+    const names = Array.from({ length: 1000 }, (_, number) => `n${number}`);
+    const tree = registryOf('a', ...names.map((name) => `a/${name}`));
+    let looks = 0;
+    for (const name of names) {
+      const parent = tree.at('a');
+      Object.defineProperty(tree.at(`a/${name}`), 'parent', { get: () => (looks++, parent) });
+    }
+    const verbs = new Verbs();
+    void verbs.begin(tree.at('a'), 'a');
+    for (const name of names) void verbs.begin(tree.at(`a/${name}`), name);
+    await verbs.end('a');
+    for (const name of names) void verbs.begin(tree.at(`a/${name}`), `${name} again`);
+    for (const name of names) await verbs.end(name);
+    expect(verbs.record.filter((line) => line.endsWith('again begins'))).toHaveLength(names.length);
+    expect(looks).toBeLessThan(20 * names.length);
+  });
+
+  test('who waits in what is moved meanwhile waits for those who work where it is now', async () => {
+    const tree = registryOf('a/b/c', 'e');
+    const verbs = new Verbs();
+    void verbs.begin([tree.at('a/b'), tree.at('a')], 'move');
+    void verbs.begin(tree.at('a/b/c'), 'c');
+    void verbs.begin(tree.at('e'), 'e');
+    const { serial } = tree.at('a/b');
+    tree.registry.apply({ op: 'move', serial, parent: tree.at('e').serial, name: 'b', at: { sec: 2, nsec: 0 } });
+    await verbs.end('move');
+    expect(verbs.record).toEqual(['move begins', 'e begins', 'move ends']);
+    await verbs.end('e');
+    expect(verbs.record.at(-1)).toBe('c begins');
+  });
+
   test('two on one line never hold at once, and all get their turn', async () => {
     const paths = ['', 'a', 'a/b', 'a/b/c', 'a/d', 'e'];
     await fc.assert(

@@ -31,6 +31,38 @@ function shown({ store }: FakeMachine): string[] {
 }
 
 describe('recover', () => {
+  test('finishes removals side by side', async () => {
+    using machine = new FakeMachine();
+    const names = ['a', 'b', 'c'];
+    for (const name of names) {
+      const { serial } = machine.container(name);
+      const node = {
+        serial: machine.store.registry.nextSerial,
+        parent: serial,
+        name: 'unnamed1',
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+      };
+      machine.store.commit([
+        { op: 'found', ...node, key: 'k', mark: name, kinds: [], at: { sec: 1, nsec: 0 } },
+        { op: 'phase', serial, phase: 'removing', at: { sec: 1, nsec: 0 } },
+      ]);
+    }
+    const next = machine.nextDaemon();
+    let asked = 0;
+    let go = (): void => undefined;
+    const all = new Promise<void>((resolve) => (go = resolve));
+    const processesBelow = async () => {
+      if (++asked === names.length) go();
+      await all;
+      return [];
+    };
+    next.found = { ...next.found, processesBelow };
+    await recover(next);
+    expect(shown(next)).toEqual([]);
+  });
+
   test('finds all as it was: running, frozen, never started', async () => {
     using machine = new FakeMachine();
     const job = await running(machine, 'web/job');

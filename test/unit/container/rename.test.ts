@@ -31,6 +31,25 @@ async function mv(
 const paths = (machine: FakeMachine, ...containers: Container[]) =>
   containers.map((container) => machine.store.registry.get(container.serial) && pathOf(container));
 
+describe('rename that had to wait', () => {
+  test.each([
+    ['what it renames', 'a'],
+    ['where it goes to', 'b'],
+  ])('is ENOENT if %s was removed meanwhile', async (_, gone) => {
+    using machine = new FakeMachine();
+    const [a, b] = [machine.container('a'), machine.container('b')];
+    let end = (): void => undefined;
+    const other = machine.locks.hold([a, b], 'work', () => new Promise<void>((resolve) => (end = resolve)));
+    const renamed = rename(machine, a, { parent: b, name: 'c', flags: 0 }, machine.request(), () => true);
+    const { serial } = gone === 'a' ? a : b;
+    machine.store.commit([{ op: 'drop', serial, at: { sec: 1, nsec: 0 } }]);
+    end();
+    await other;
+    await expect(renamed).rejects.toMatchObject({ errno: 'ENOENT' });
+    expect(machine.store.registry.size).toBe(2);
+  });
+});
+
 describe('rename below the same parent', () => {
   test('gives another name; nothing that runs notices', async () => {
     using machine = new FakeMachine();

@@ -122,13 +122,27 @@ describe('hasOnlyLateChildren', () => {
     ...{ op: 'found', serial: 2 as Serial, parent: WEB, name: 'unnamed1', mode: 0o755, uid: 0, gid: 0 },
     ...{ key: 'k', mark: 'm', kinds: [], at: { sec: 100, nsec: 0 } },
   };
+  const made: Change = {
+    ...{ op: 'make', serial: 2 as Serial, parent: WEB, name: 'job', mode: 0o755, uid: 0, gid: 0 },
+    ...{ inside: true, at: { sec: 100, nsec: 0 } },
+  };
+  const named: Change = { op: 'move', serial: 2 as Serial, parent: WEB, name: 'home', at };
   const ended: Change = { op: 'phase', serial: WEB, phase: 'stopped', at: { sec: 100, nsec: 0 } };
   const start: Change = { op: 'start', serial: WEB, init: { pid: 2 as Pid, startTime: 1 }, kinds: [], at };
   test.each<[string, boolean, Change[]]>([
-    ['runs', true, [start, found]],
-    ['ended since its removal began', true, [start, found, ended]],
-    ['ended long before', false, [start, { ...ended, at }, found]],
-    ['runs, its child being older than that', false, [start, { ...found, at }]],
+    ['runs', true, [start, made]],
+    ['ended since its removal began', true, [start, made, ended]],
+    ['ended long before', false, [start, { ...ended, at }, made]],
+    ['runs, its child being older than that', false, [start, { ...made, at }]],
+    ['has one that was discovered', true, [start, found]],
+    ['has one that was discovered long before', true, [start, { ...found, at }]],
+    ['ended long before, and has one that was discovered', true, [start, { ...ended, at }, { ...found, at }]],
+    ['has one that was discovered, and named', false, [start, { ...found, at }, named]],
+    [
+      'has one that was made in one that was discovered',
+      false,
+      [start, found, { ...made, serial: 3 as Serial, parent: 2 as Serial, at }],
+    ],
   ])('of a container that %s: %s', (_, late, changes) => {
     const { registry, container } = web();
     for (const change of changes) registry.apply(change);

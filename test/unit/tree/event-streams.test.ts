@@ -44,6 +44,26 @@ class Streams implements Disposable {
 }
 
 describe('EventStreams.read', () => {
+  test('keeps so many bytes for all: who has longest not read loses what is unread, and nobody else', () => {
+    using it = new Streams();
+    const { serial } = it.at('web');
+    it.emit('web', 10);
+    const bytes = it.streams.size(serial, AS_ROOT);
+    const streams = new EventStreams(it.events, () => undefined, 9999, undefined, 2 * bytes);
+    const lines = (handle: number) =>
+      Buffer.from(streams.read(handle, serial, AS_ROOT, 0, 1 << 20))
+        .toString()
+        .split('\n');
+    for (const handle of [2, 4, 6]) streams.open(handle, serial, AS_ROOT);
+    for (const handle of [2, 4, 6]) streams.poll(handle, serial, AS_ROOT, undefined);
+    expect([4, 6].map((handle) => lines(handle).length - 1)).toEqual([10, 10]);
+    expect(streams.poll(2, serial, AS_ROOT, undefined)).toBe(0);
+    streams.release(6);
+    it.emit('web');
+    expect(lines(2).length - 1).toBe(1);
+    expect(lines(4).length - 1).toBe(11);
+  });
+
   test('gives what happened in the subtree, and then ends', () => {
     using it = new Streams();
     it.emit('web/job');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pid } from '../../../src/ids.ts';
-import { slotId, takeSlot } from '../../../src/tree/checkpoint-id.ts';
+import { slotId, slotBehind } from '../../../src/tree/checkpoint-id.ts';
 import { withCheckpoints } from '../../../src/tree/fast-checkpoints.ts';
 import { DEFER, type Request } from '../../../src/tree/filesystem.ts';
 import { directoryId, nodeId } from '../../../src/tree/node-id.ts';
@@ -56,7 +56,7 @@ describe('withCheckpoints', () => {
 
   test('leaves everything in a checkpoint to the main thread', () => {
     const { tree, web } = fast('held');
-    const id = slotId(web.serial, takeSlot(0), 0);
+    const id = slotId(web.serial, slotBehind(undefined, new Set())!, 0);
     expect(tree.lookup!(request, id, 'files.img')).toBe(DEFER);
     expect(tree.getattr!(request, id)).toBe(DEFER);
     expect(tree.readdir!(request, id, 0)).toBe(DEFER);

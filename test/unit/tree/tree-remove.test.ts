@@ -92,6 +92,18 @@ describe('Tree.unlink', () => {
     expect(it.container('web').phase).toBe('running');
   });
 
+  test('tells its adapter what it hid, so that the serving thread hides it too', async () => {
+    using it = await running();
+    it.unlink('web/.state');
+    for (const kind of await it.ls('web/.ns')) it.unlink(`web/.ns/${kind}`);
+    await it.rmdir('web/.ns');
+    const bits = it.hidden.reduce((all, [, bit]) => all | bit, 0);
+    expect([new Set(it.hidden.map(([serial]) => serial)), bits]).toEqual([
+      new Set([it.container('web').serial]),
+      it.container('web').hidden,
+    ]);
+  });
+
   test('removes a report for good', async () => {
     using it = await running();
     await errnoOf(() => it.write('web/.state', 'nonsense'));

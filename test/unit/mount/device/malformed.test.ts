@@ -1,9 +1,9 @@
 /** Requests that are not what they say: never a crash, never a read past the end, always an answer if there is a header. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { OPCODES, type OpcodeName } from '../../../../mount/device/abi.ts';
 import { MalformedRequest, Reader, ShortRequest } from '../../../../mount/device/cursor.ts';
-import { decodeRequest } from '../../../../mount/device/decode.ts';
+import { askerIn, decodeRequest } from '../../../../mount/device/decode.ts';
 import { operationFor } from '../../../../mount/device/ops/table.ts';
 import { DEFER } from '../../../../src/tree/filesystem.ts';
 import { FsError } from '../../../../src/errno.ts';
@@ -52,6 +52,24 @@ describe('a short request', () => {
     bytes.writeUInt32LE(bytes.length + 1, 0);
     expect(() => decode(bytes)).toThrow(ShortRequest);
   });
+});
+
+describe('askerIn', () => {
+  test('tells whom to answer as soon as that was read', () => {
+    const bytes = requestBytes(OPCODES.STATFS, Buffer.alloc(0), { unique: (1n << 63n) | 6n });
+    for (let length = 0; length < 40; length++) {
+      expect(askerIn(new Reader(bytes), length)).toEqual(length < 16 ? undefined : { unique: 6, resent: true });
+    }
+  });
+});
+
+test('a bug in a decoder is an answer, and no FsError', () => {
+  using _broken = vi.spyOn(operationFor(OPCODES.STATFS), 'decode').mockImplementation(() => {
+    throw new RangeError('a bug');
+  });
+  const { op, request } = decode(requestBytes(OPCODES.STATFS, Buffer.alloc(0)));
+  expect(op).toMatchObject({ name: 'STATFS', reply: true });
+  expect(() => op.serve({}, request, undefined)).toThrow(RangeError);
 });
 
 test('a handle no one gave is EIO', () => {

@@ -1,6 +1,6 @@
 /** INIT: what is agreed on, in bytes; which kernels are refused. */
 import { describe, expect, test } from 'vitest';
-import type { InitAnswer } from '../../../../mount/device/negotiate.ts';
+import { pagesOf, type InitAnswer } from '../../../../mount/device/negotiate.ts';
 import { initIn } from './samples.ts';
 import { pad, replyBody, request, u16, u32 } from './support.ts';
 
@@ -30,8 +30,11 @@ const initOut = (minor: number, flags: number, flags2: number) =>
     pad(24),
   ]);
 
-/** ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, DO_READDIRPLUS, PARALLEL_DIROPS, MAX_PAGES, NO_OPENDIR_SUPPORT, INIT_EXT. */
-const WANTED = [0, 3, 5, 13, 18, 22, 24, 30].reduce((word, bit) => word | (1 << bit), 0) >>> 0;
+/**
+ * ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, AUTO_INVAL_DATA, DO_READDIRPLUS, PARALLEL_DIROPS, MAX_PAGES, NO_OPENDIR_SUPPORT,
+ * INIT_EXT.
+ */
+const WANTED = [0, 3, 5, 12, 13, 18, 22, 24, 30].reduce((word, bit) => word | (1 << bit), 0) >>> 0;
 /** HAS_EXPIRE_ONLY, PASSTHROUGH, NO_EXPORT_SUPPORT, HAS_RESEND. */
 const PASSTHROUGH = 1 << 5;
 const WANTED_2 = (1 << 3) | PASSTHROUGH | (1 << 6) | (1 << 7);
@@ -41,6 +44,15 @@ describe('INIT', () => {
     const { answer, reply } = init({ flags: ALL, flags2: ALL });
     expect(reply).toEqual(initOut(45, WANTED, WANTED_2));
     expect(answer.negotiated).toMatchObject({ minor: 45, maxWriteBytes: 131_072 });
+  });
+
+  test.each([
+    [4096, 32],
+    [16_384, 8],
+    [65_536, 2],
+    [1 << 20, 1],
+  ])('with pages of %i bytes a request has %i, as long as its data is', (pageBytes, pages) => {
+    expect(pagesOf(128 * 1024, pageBytes)).toBe(pages);
   });
 
   test('what is agreed on survives being written to disk', () => {

@@ -101,6 +101,14 @@ export const SAMPLES: readonly Sample[] = [
     reply: [u64(5), u32(1), u32(0)],
   },
   {
+    // Kept by the kernel while it is open, and not until the next open.
+    op: 'OPEN',
+    body: [u32(0), junk(4)],
+    call: ['open', 1, 0],
+    answer: { handle: 5, noFlush: true, immutable: true },
+    reply: [u64(5), u32(0b10_0000), u32(0)],
+  },
+  {
     op: 'READ',
     body: [u64(9), u64(2 ** 40), u32(100), u32(2), u64(2n ** 64n - 1n), u32(0), junk(4)],
     call: ['read', 1, 9, 2 ** 40, 100],
