@@ -47,7 +47,10 @@ export class PathTree {
 
   async getattr(path: string): Promise<Attr> {
     const request = this.#request();
-    return await this.#tree.getattr(request, await this.#walk(request, path));
+    const attr = await this.#tree.getattr(request, await this.#walk(request, path));
+    // It is open, but has no name: this may be a lookup.
+    if (attr.nlink === 0) throw new FsError('ENOENT', 'what was here has no name any more');
+    return attr;
   }
 
   async fgetattr(path: string, number: number): Promise<Attr> {

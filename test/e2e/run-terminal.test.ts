@@ -25,7 +25,7 @@ it('stops by ^Z all that the command does, and goes on with fg', async () => {
   const shown = await onTerminal(
     tree,
     [
-      `NSDIR run web -- sh -c "echo let us go; sleep 1000; echo over"|us go\r`,
+      `NSDIR run web -- sh -c "sleep 1000 & echo let us go; wait"|us go\r`,
       '\u001a|Stopped',
       `${states}; echo that was all|was all\r`,
       'fg|sleep 1000',

@@ -112,7 +112,12 @@ it('ends with its command, or when it is killed, and all that was started in it'
 
 it('gives a shell with job control on the terminal it is called from', async () => {
   copyFileSync(TERMINAL, path.join(user.home, 'terminal.py'));
-  const lines = ['tty; id -u|', 'sleep 1000; echo left-$((6*7))|', '\u001a|left-42', 'jobs; exit 9|'];
+  const lines = [
+    'tty; id -u; echo ready-$((1+1))|ready-2',
+    'sleep 1000; echo left-$((6*7))|',
+    '\u001a|left-42',
+    'jobs; exit 9|',
+  ];
   const shown = await user.ok(`SHELL=/bin/bash python3 terminal.py '${JSON.stringify(lines)}' nsdir shell 2>&1`);
   expect(shown).toMatch(/\/dev\/pts\/\d+\s+0\s[^]*Stopped +sleep 1000[^]*status 9$/);
   expect(shown).not.toContain('no job control');
