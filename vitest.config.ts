@@ -17,7 +17,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           pool: 'forks',
-          maxWorkers: 2,
+          // Most of what these do is to wait.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

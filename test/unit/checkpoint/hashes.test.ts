@@ -67,6 +67,7 @@ describe('verifyImages', () => {
     expect(await refusal(images)).toContain('b.img is not what was saved');
     writeFileSync(at('b.img'), 'tw');
     expect(await refusal(images)).toContain('b.img has 2 bytes, not 3');
+    writeFileSync(at('b.img'), 'two');
     rmSync(at('a.img'));
     expect(await refusal(images)).toContain('a.img is missing');
   });
