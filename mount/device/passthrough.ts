@@ -1,7 +1,10 @@
-import { appendFileSync, fstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, fstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { FsError, systemErrno } from '../../src/errno.ts';
 import type { BackingFiles } from '../../src/kernel/backing-files.ts';
 import type { NodeId } from '../../src/tree/node-id.ts';
+
+/** Beyond it, or twice what was left the last time, lines of what has ended are thrown away. */
+const COMPACT_ABOVE_BYTES = 1 << 16;
 
 /** A node whose files the kernel reads and writes itself. */
 interface Passed {
@@ -22,12 +25,16 @@ export class Passthrough {
   readonly #paper: string;
   readonly #passed = new Map<NodeId, Passed>();
   #unsupported = false;
+  #bytes: number;
+  #compactAbove = COMPACT_ABOVE_BYTES;
 
   /** `paper`: where it is written down. */
   constructor(files: BackingFiles, paper: string) {
     this.#files = files;
     this.#paper = paper;
-    for (const { node, handle, id, file } of readLines(paper)) {
+    const text = textOf(paper);
+    this.#bytes = text.length;
+    for (const { node, handle, id, file } of linesIn(text)) {
       const passed = this.#passed.get(node) ?? { id, file, handles: new Set() };
       this.#passed.set(node, passed);
       passed.handles.add(handle);
@@ -40,9 +47,9 @@ export class Passthrough {
     const file = `${dev}:${ino}`;
     const passed = this.#passed.get(node) ?? this.#open(fd, file);
     if (passed?.file !== file) return undefined;
-    this.#note(`+ ${node} ${handle} ${passed.id} ${file}\n`);
     passed.handles.add(handle);
     this.#passed.set(node, passed);
+    this.#note(lineOf(node, handle, passed));
     return passed.id;
   }
 
@@ -83,11 +90,29 @@ export class Passthrough {
     try {
       if (line === undefined) writeFileSync(this.#paper, '', { mode: 0o600 });
       else appendFileSync(this.#paper, line, { mode: 0o600 });
+      this.#bytes = line === undefined ? 0 : this.#bytes + line.length;
+      if (this.#bytes > this.#compactAbove) this.#compact();
     } catch (error) {
       // Without room the next daemon does not know of it; that is no reason to refuse it now.
       if (systemErrno(error) === undefined) throw error;
     }
   }
+
+  /** At once or not at all: the daemon may die at any moment. The limit grows with what is left, so that it pays. */
+  #compact(): void {
+    const lines = [...this.#passed].flatMap(([node, passed]) =>
+      [...passed.handles].map((handle) => lineOf(node, handle, passed)),
+    );
+    const text = lines.join('');
+    writeFileSync(`${this.#paper}.new`, text, { mode: 0o600 });
+    renameSync(`${this.#paper}.new`, this.#paper);
+    this.#bytes = text.length;
+    this.#compactAbove = Math.max(COMPACT_ABOVE_BYTES, 2 * text.length);
+  }
+}
+
+function lineOf(node: NodeId, handle: number, { id, file }: Passed): string {
+  return `+ ${node} ${handle} ${id} ${file}\n`;
 }
 
 interface Line {
@@ -98,9 +123,9 @@ interface Line {
 }
 
 /** What was begun and did not end. A line that is torn is none. */
-function readLines(paper: string): Line[] {
+function linesIn(text: string): Line[] {
   const begun = new Map<string, Line>();
-  for (const line of textOf(paper).split('\n').slice(0, -1)) {
+  for (const line of text.split('\n').slice(0, -1)) {
     const [sign, node = '', handle = '', id = '', file = ''] = line.split(' ');
     const key = `${node} ${handle}`;
     if (sign === '-') begun.delete(key);

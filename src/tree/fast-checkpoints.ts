@@ -6,7 +6,7 @@ import { checkpoint } from './control/checkpoint.ts';
 import type { FastTreeOptions } from './fast-tree.ts';
 import { DEFER, type FastFilesystem } from './filesystem.ts';
 import { DIRECTORY_ENTRY, entryOf, serialOf, type NodeId } from './node-id.ts';
-import { controlAttr, isBeingRemoved } from './view.ts';
+import { controlAttr, hasUnlinked } from './view.ts';
 
 /**
  * The part of `CheckpointTree` that is answered without waiting: an empty `.checkpoint`, for those who are no archivers.
@@ -40,7 +40,7 @@ export function withCheckpoints(inner: FastFilesystem, { view }: Pick<FastTreeOp
     readdir(request, id, cookie) {
       if (entryOf(id) === CHECKPOINT_ENTRY) return [];
       const container = entryOf(id) === DIRECTORY_ENTRY ? containerOf(id) : undefined;
-      if (container && isBeingRemoved(container)) return DEFER;
+      if (container && hasUnlinked(container)) return DEFER;
       return isImages(id) ? DEFER : (inner.readdir?.(request, id, cookie) ?? DEFER);
     },
     readlink: (request, id) => (isImages(id) ? DEFER : (inner.readlink?.(request, id) ?? DEFER)),

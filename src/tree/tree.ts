@@ -36,7 +36,7 @@ import { beginWishes, endWishes, wish } from './ns-wishes.ts';
 import { ProxyDirectory } from './proxy-directory.ts';
 import { isProxyId } from './proxy-id.ts';
 import { isWaitingId, isWaitingName, WaitingBundles } from './waiting-bundles.ts';
-import { checkLength, controlAttr, directoryAttr, isBeingRemoved, View } from './view.ts';
+import { checkLength, controlAttr, directoryAttr, hasUnlinked, View } from './view.ts';
 
 /** RENAME_EXCHANGE (rename(2)). */
 const EXCHANGE = 2;
@@ -254,7 +254,7 @@ export class Tree implements Filesystem {
 
   async readdir(request: Request, id: NodeId, cookie: number): Promise<Iterable<DirEntry>> {
     const { container, within } = this.#view.directory(id);
-    if (!within && isBeingRemoved(container)) {
+    if (!within && hasUnlinked(container)) {
       this.#listener.directoryChanged(id);
       return this.#view.readdir(id, cookie, await isArchiver(request.caller.pid));
     }

@@ -174,7 +174,7 @@ export class View {
 }
 
 /** Whether entries of what runs were unlinked: an archiver is listed its `.checkpoint` all the same, others are not. */
-export function isBeingRemoved(container: Container): boolean {
+export function hasUnlinked(container: Container): boolean {
   return container.hidden !== 0 && isLive(container) && hiddenNow(container, Date.now()) !== 0;
 }
 

@@ -97,3 +97,16 @@ test('without room for its paper, files are passed on all the same', () => {
   const passthrough = new Passthrough(new Device(), path.join(directory, 'nowhere', 'passed'));
   expect(passthrough.begin(A, 2, one)).toBe(7);
 });
+
+test('what is written down does not grow with history while somebody has one open', () => {
+  const passthrough = new Passthrough(new Device(), paper);
+  passthrough.begin(A, 2, one);
+  for (let handle = 4; handle < 20_000; handle += 2) {
+    passthrough.begin(B, handle, two);
+    passthrough.end(B, handle);
+  }
+  expect(readFileSync(paper).length).toBeLessThan(1 << 17);
+  const device = new Device();
+  new Passthrough(device, paper).end(A, 2);
+  expect(device.did).toEqual(['close 7']);
+});
