@@ -1,7 +1,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { discovering, shown, unshared, vanished } from '../support/found.ts';
+import { discovering, making, shown, unshared, vanished } from '../support/found.ts';
 import { cgroup2MountPoint, eventually, isAlive } from '../support/mounted.ts';
 
 it('has the entries of a declared container: .init, .ns, .procs, .stat', async () => {
@@ -37,6 +37,24 @@ it('refuses to freeze what shares its cgroup with others, and says why', async (
   const at = await shown(tree, maker.pid);
   expect((await tree.sh(`echo frozen > ${at}/.state`)).status).not.toBe(0);
   expect(await tree.ok(`cat ${at}/.error ${at}/.state`)).toMatch(/^EBUSY: Cannot freeze .* share .*\nrunning$/);
+});
+
+it('refuses to freeze what shares any cgroup, which then goes on with all who are in it', async () => {
+  await using tree = await discovering();
+  const directory = path.join(cgroup2MountPoint(), `nsdir-test-shared-${process.pid}`);
+  mkdirSync(directory);
+  try {
+    const join = `echo $$ > ${directory}/cgroup.procs; exec sleep 1000`;
+    await using maker = await unshared(['--mount'], join);
+    await using _other = await making('sh', '-c', `echo $$; ${join}`);
+    const at = await shown(tree, maker.pid);
+    expect((await tree.sh(`echo frozen > ${at}/.state`)).status).not.toBe(0);
+    expect(await tree.ok(`cat ${at}/.error; grep frozen ${directory}/cgroup.events`)).toMatch(
+      new RegExp(`^EBUSY: Cannot freeze .*share their cgroup \\(${directory}\\).*\nfrozen 0$`),
+    );
+  } finally {
+    rmdirSync(directory);
+  }
 });
 
 it('freezes by the cgroup where it has one of its own, and thaws', async () => {

@@ -1,6 +1,11 @@
+import { readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { discovering, shown, unshared } from '../support/found.ts';
+import { discovering, shown, unshared, vanished } from '../support/found.ts';
 import { eventually } from '../support/mounted.ts';
+import { signal } from '../support/pinned.ts';
+
+/** The kernel gives the lowest free number, and frees one a little after its namespace. */
+const TRIES = 50;
 
 it('never takes a new container for an old one whose numbers it has', async () => {
   await using tree = await discovering();
@@ -14,6 +19,30 @@ it('never takes a new container for an old one whose numbers it has', async () =
   }
   // The kernel did give an inode number again, or this showed nothing.
   expect(new Set(seen.values()).size).toBeLessThan(seen.size);
+});
+
+it('never takes one for another that ended while no daemon looked, though it has its numbers', async () => {
+  await using tree = await discovering();
+  const first = await unshared(['--uts']);
+  const numberOf = (pid: number) => readlinkSync(`/proc/${pid}/ns/uts`);
+  const number = numberOf(first.pid);
+  const before = await shown(tree, first.pid);
+  await tree.ok(`mv ${before} kept`);
+  const serial = await tree.ok('stat -c %i kept');
+
+  signal(tree.daemon(), 'SIGSTOP');
+  await first[Symbol.asyncDispose]();
+  let second = await unshared(['--uts']);
+  for (let tried = 0; tried < TRIES && numberOf(second.pid) !== number; tried++) {
+    await second[Symbol.asyncDispose]();
+    second = await unshared(['--uts']);
+  }
+  await using _second = second;
+  expect(numberOf(second.pid)).toBe(number);
+  await tree.killDaemon();
+  const at = await shown(tree, second.pid);
+  expect([at === 'kept', (await tree.ok(`stat -c %i ${at}`)) === serial]).toEqual([false, false]);
+  await vanished(tree, 'kept');
 });
 
 it('leaves nothing behind of thousands that live too short to be seen', async () => {
