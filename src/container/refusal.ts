@@ -42,6 +42,16 @@ export function recordRefusal(
   }
 }
 
+/** As `recordRefusal`, of what else is told by its errno alone: a limit is not known by that. */
+export function recordQuota(
+  machine: Machine,
+  container: Container,
+  error: unknown,
+  asker: { readonly uid: number },
+): void {
+  if (error instanceof FsError && error.errno === 'EDQUOT') recordRefusal(machine, container, error, asker);
+}
+
 /** Messages of lower layers end with the errno, with which the report begins. */
 function withoutErrno({ errno, message }: FsError): string {
   const end = `: ${errno}`;

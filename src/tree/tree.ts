@@ -2,14 +2,13 @@ import { constants } from 'node:fs';
 import type { Container } from '../container/container.ts';
 import { remove } from '../container/destroy.ts';
 import type { Machine } from '../container/machine.ts';
-import { linkBundle } from '../container/link-bundle.ts';
-import { make } from '../container/make.ts';
-import { recordRefusal, TOLD_BY_ERRNO } from '../container/refusal.ts';
+import { recordQuota, recordRefusal, TOLD_BY_ERRNO } from '../container/refusal.ts';
 import { hide } from '../container/hiding.ts';
 import { rename } from '../container/rename.ts';
 import { FsError, type Errno } from '../errno.ts';
 import { now } from '../time.ts';
 import { isArchiver } from './archivers.ts';
+import { BundleLinks } from './bundle-links.ts';
 import { ControlFiles, silentAttr, type ControlNode } from './control-files.ts';
 import { bundle, isRemovable } from './control/bundle.ts';
 import { isAsking, ns } from './control/ns.ts';
@@ -18,7 +17,6 @@ import { entryNamed } from './control/table.ts';
 import {
   NOW,
   S_IFMT,
-  S_IFREG,
   type Answer,
   type Attr,
   type AttrChanges,
@@ -31,12 +29,13 @@ import {
   type Request,
   type TreeListener,
 } from './filesystem.ts';
-import { entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
-import { beginWishes, endWishes, wish } from './ns-wishes.ts';
+import { nodeId, serialOf, type NodeId } from './node-id.ts';
+import { NewNames } from './new-names.ts';
+import { endWishes, wish } from './ns-wishes.ts';
 import { ProxyDirectory } from './proxy-directory.ts';
 import { isProxyId } from './proxy-id.ts';
-import { isWaitingId, isWaitingName, WaitingBundles } from './waiting-bundles.ts';
-import { checkLength, controlAttr, directoryAttr, hasUnlinked, View } from './view.ts';
+import { isWaitingId } from './waiting-bundles.ts';
+import { checkLength, directoryAttr, hasUnlinked, View } from './view.ts';
 
 /** RENAME_EXCHANGE (rename(2)). */
 const EXCHANGE = 2;
@@ -47,7 +46,8 @@ export class Tree implements Filesystem {
   readonly #view: View;
   readonly #files: ControlFiles;
   readonly #proxy: ProxyDirectory;
-  readonly #waiting = new WaitingBundles();
+  readonly #bundles: BundleLinks;
+  readonly #names: NewNames;
   readonly #listener: TreeListener;
 
   /** Handles given are `firstHandle`, `firstHandle + 2`, …, never one that a former daemon gave. */
@@ -55,6 +55,8 @@ export class Tree implements Filesystem {
     this.#machine = machine;
     this.#view = new View(machine.store.registry);
     this.#proxy = new ProxyDirectory(machine);
+    this.#bundles = new BundleLinks(machine, this.#view);
+    this.#names = new NewNames({ machine, view: this.#view, proxy: this.#proxy, bundles: this.#bundles });
     this.#listener = listener;
     const onWake = (wake: number) => {
       listener.wake(wake);
@@ -66,12 +68,12 @@ export class Tree implements Filesystem {
     const { container, within } = this.#view.directory(parent);
     checkLength(name);
     if (within === proxy) return this.#proxy.lookup(request, container, name);
-    return (within ? undefined : this.#waiting.lookup(container, name)) ?? this.#view.lookup(parent, name);
+    return (within ? undefined : this.#bundles.waiting.lookup(container, name)) ?? this.#view.lookup(parent, name);
   }
 
   async getattr(request: Request, id: NodeId): Promise<Attr> {
     if (isProxyId(id)) return this.#proxy.attr(id);
-    if (isWaitingId(id)) return this.#waiting.attr(id);
+    if (isWaitingId(id)) return this.#bundles.waiting.attr(id);
     if (!this.#machine.store.registry.get(serialOf(id))) {
       return this.#view.removedAttr(id, this.#files.removedSize(request, id));
     }
@@ -81,7 +83,7 @@ export class Tree implements Filesystem {
 
   setattr(request: Request, id: NodeId, changes: AttrChanges): Attr {
     if (isProxyId(id)) return this.#proxy.attr(id);
-    if (isWaitingId(id)) return this.#waiting.attr(id);
+    if (isWaitingId(id)) return this.#bundles.waiting.attr(id);
     const { container, control } = this.#view.node(id);
     // Archivers set owner, mode and times of all they write, and take a refusal for a failure: accepted, without effect.
     if (control) return silentAttr({ container, control });
@@ -101,55 +103,30 @@ export class Tree implements Filesystem {
 
   readlink(request: Request, id: NodeId): string {
     if (isProxyId(id)) return this.#proxy.target(id);
-    if (isWaitingId(id)) return this.#waiting.text(id);
+    if (isWaitingId(id)) return this.#bundles.waiting.text(id);
     return this.#files.target(request, this.#control(id));
   }
 
   mkdir(request: Request, parent: NodeId, name: string, mode: number): Entry {
-    const { container, within } = this.#view.directory(parent);
-    checkLength(name);
-    if (within) throw new FsError('EPERM', `${within.name} holds links only`);
-    if (name === ns.name) return this.#makeNs(request, container);
-    const made = this.#make(request, container, name, mode);
-    return { attr: directoryAttr(made), cacheable: true };
-  }
-
-  #make(request: Request, container: Container, name: string, mode: number): Container {
-    try {
-      return make(this.#machine, container, name, mode, request);
-    } catch (error) {
-      this.#reportQuota(request, container, error);
-      throw error;
-    }
+    return this.#names.mkdir(request, parent, name, mode);
   }
 
   mknod(request: Request, parent: NodeId, name: string, mode: number): Entry {
-    return this.#created(this.#creatable(request, parent, name, mode));
+    return this.#names.mknod(request, parent, name, mode);
   }
 
   async create(request: Request, parent: NodeId, name: string, _mode: number, flags: number): Promise<Created> {
-    const node = this.#creatable(request, parent, name, S_IFREG);
+    const { node, entry } = this.#names.create(request, parent, name);
     const opened = await this.#open(request, node, flags | constants.O_CREAT);
-    return { ...opened, entry: this.#created(node) };
+    return { ...opened, entry: entry() };
   }
 
   symlink(request: Request, parent: NodeId, name: string, target: string): Answer<Entry> {
-    const { container, within } = this.#view.directory(parent);
-    checkLength(name);
-    if (within === proxy) return this.#proxy.symlink(request, container, name, target);
-    if (!within && name === bundle.name) return this.#makeBundle(request, container, target);
-    const isFree = !within && !container.children.has(name);
-    return isFree && isWaitingName(name)
-      ? this.#waiting.make(request, container, name, target)
-      : this.#refuseOther(parent, name);
+    return this.#names.symlink(request, parent, name, target);
   }
 
   link(request: Request, id: NodeId, parent: NodeId, name: string): Answer<Entry> {
-    const { container, within } = this.#view.directory(parent);
-    if (within !== proxy) return this.#refuseOther(parent, name);
-    checkLength(name);
-    const source = { container: this.#view.node(id).container, entry: entryOf(id) };
-    return this.#proxy.link(request, source, container, name);
+    return this.#names.link(request, id, parent, name);
   }
 
   unlink(request: Request, parent: NodeId, name: string): Answer<undefined> {
@@ -158,12 +135,12 @@ export class Tree implements Filesystem {
     if (within === proxy) return this.#proxy.unlink(request, container, name);
     const control = entryNamed(name, within);
     if (!within && container.children.has(name)) throw new FsError('EISDIR', `${name} is a container; use rmdir`);
-    if (!within && this.#waiting.take(container, name) !== undefined) return undefined;
+    if (!within && this.#bundles.waiting.take(container, name) !== undefined) return undefined;
     if (!control || !this.#view.resolves(container, control)) {
       if (control && request.resent) return undefined;
       throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
     }
-    if (control === bundle && isRemovable(container)) this.#linkBundle(request, container, undefined);
+    if (control === bundle && isRemovable(container)) this.#bundles.set(request, container, undefined);
     else if (within && isAsking(container)) wish(this.#machine, container, request, name, false);
     else if (!control.report) this.#hide(container, control.entry);
     else this.#machine.store.commit([{ op: 'clear', serial: container.serial, what: control.report }], request.unique);
@@ -201,12 +178,7 @@ export class Tree implements Filesystem {
       return;
     }
     if (!source.within && !target.within && source.container === target.container && to.name === bundle.name) {
-      const text = this.#waiting.named(source.container, from.name);
-      if (text !== undefined) {
-        this.#linkBundle(request, source.container, text);
-        this.#waiting.take(source.container, from.name);
-        return;
-      }
+      if (this.#bundles.replace(request, source.container, from.name)) return;
     }
     const moved = source.within ? undefined : source.container.children.get(from.name);
     if (!moved && !this.#view.control(source, from.name)) {
@@ -226,7 +198,7 @@ export class Tree implements Filesystem {
     try {
       return await this.#files.open(request, node, flags);
     } catch (error) {
-      this.#reportQuota(request, node.container, error);
+      recordQuota(this.#machine, node.container, error, request.caller);
       throw error;
     }
   }
@@ -281,57 +253,6 @@ export class Tree implements Filesystem {
     return { container, control };
   }
 
-  /** The control entry that a regular file of this name would be; throws the errno of mknod(2) for any other. */
-  #creatable(request: Request, parent: NodeId, name: string, mode: number): ControlNode {
-    const { container, within } = this.#view.directory(parent);
-    const control = entryNamed(name, within);
-    const type = mode & S_IFMT;
-    if (!control || (type !== S_IFREG && type !== 0)) return this.#refuseOther(parent, name);
-    requireOwner(request, container, name);
-    if (container.hidden !== 0) this.#machine.store.commit([{ op: 'reveal', serial: container.serial }]);
-    if (within) wish(this.#machine, container, request, name, true);
-    else if ((control.mode(container) & S_IFMT) !== S_IFREG) return this.#refuseOther(parent, name);
-    return { container, control };
-  }
-
-  #created(node: ControlNode): Entry {
-    return { attr: silentAttr(node), cacheable: false, fleeting: !this.#view.resolves(node.container, node.control) };
-  }
-
-  #refuseOther(parent: NodeId, name: string): never {
-    const directory = this.#view.directory(parent);
-    checkLength(name);
-    if (this.#view.control(directory, name) || (!directory.within && directory.container.children.has(name))) {
-      throw new FsError('EEXIST', `${JSON.stringify(name)} is there already`);
-    }
-    throw new FsError('EPERM', 'only containers (mkdir) and control entries live here');
-  }
-
-  #makeBundle(request: Request, container: Container, text: string): Entry {
-    if (this.#view.resolves(container, bundle) && !request.resent) {
-      throw new FsError('EEXIST', '.bundle is there already; ln -sfn replaces it');
-    }
-    this.#linkBundle(request, container, text);
-    return { attr: controlAttr(container, bundle, Buffer.byteLength(text)), cacheable: false, fleeting: true };
-  }
-
-  #linkBundle(request: Request, container: Container, text: string | undefined): void {
-    if (this.#wasDone(request)) return;
-    try {
-      linkBundle(this.#machine, container, request, text);
-    } catch (error) {
-      recordRefusal(this.#machine, container, error, request.caller);
-      throw error;
-    }
-  }
-
-  #makeNs(request: Request, container: Container): Entry {
-    if (this.#view.resolves(container, ns) && !request.resent) throw new FsError('EEXIST', '.ns is there already');
-    requireOwner(request, container, ns.name);
-    beginWishes(this.#machine, container, request);
-    return { attr: controlAttr(container, ns, 0), cacheable: false };
-  }
-
   #removeNs(request: Request, container: Container): void {
     const [entry] = this.#view.readdir(nodeId(container.serial, ns.entry), 0);
     if (entry) throw new FsError('ENOTEMPTY', '.ns has entries');
@@ -350,11 +271,6 @@ export class Tree implements Filesystem {
     return request.resent && this.#machine.store.wasDone(request.unique);
   }
 
-  /** Of what else is told by its errno alone. */
-  #reportQuota({ caller }: Request, container: Container, error: unknown): void {
-    if (error instanceof FsError && error.errno === 'EDQUOT') recordRefusal(this.#machine, container, error, caller);
-  }
-
   /** Runs `body`; if it is refused, the reason goes to `.error`, unless its errno is in `silent`. */
   async #reporting<T>(
     { caller }: Request,
@@ -369,10 +285,4 @@ export class Tree implements Filesystem {
       throw error;
     }
   }
-}
-
-/** Commands are the owner's and root's to give, whoever else may write in the directory. Throws EACCES. */
-function requireOwner({ caller }: Request, container: Container, name: string): void {
-  if (caller.uid === 0 || caller.uid === container.uid) return;
-  throw new FsError('EACCES', `${name} is for uid ${container.uid}, who owns the container, and for root to write`);
 }
