@@ -7,8 +7,8 @@ export interface NamingClues {
   readonly cgroup: string;
   /** The same of the process that made it: what it shares with its maker does not name it. */
   readonly makersCgroup: string;
-  /** Command line of the first process's parent, word by word. */
-  readonly parentCommand: readonly string[];
+  /** Command lines, word by word, of the first process's parent and of theirs: a runtime that still sets it up is between. */
+  readonly ancestors: readonly (readonly string[])[];
 }
 
 /** As `docker ps` shows it. */
@@ -25,9 +25,9 @@ const same = (found: string) => found;
 const RULES: readonly Rule[] = [
   {
     pattern: /(?:docker|libpod|crio|cri-containerd|nerdctl|buildah)[-/]([0-9a-f]{12,64})/,
-    name: (id, { parentCommand }) => optionOf(parentCommand, '-n') ?? id.slice(0, SHORT_ID),
+    name: (id, { ancestors }) => conmonName(ancestors, id) ?? id.slice(0, SHORT_ID),
   },
-  { pattern: /\/lxc\.payload[./]([^/]+)/, name: (found, { parentCommand }) => lxcName(parentCommand) ?? found },
+  { pattern: /\/lxc\.payload[./]([^/]+)/, name: (found, { ancestors }) => lxcName(ancestors) ?? found },
   { pattern: /\/machine-([^/]+)\.scope/, name: unescape },
   { pattern: /\/systemd-nspawn@([^/]+)\.service/, name: unescape },
   { pattern: /\/(session-[^/]+)\.scope/, name: same },
@@ -64,15 +64,22 @@ export function freeName(name: string | undefined, isTaken: (name: string) => bo
   return undefined;
 }
 
-/** podman(1): its conmon has the name as `-n NAME`. */
+/** podman(1): its conmon has `-c ID -n NAME`. */
+function conmonName(ancestors: NamingClues['ancestors'], id: string): string | undefined {
+  const monitor = ancestors.find(
+    (command) => /(?:^|\/)conmon$/.test(command[0] ?? '') && optionOf(command, '-c') === id,
+  );
+  return monitor && optionOf(monitor, '-n');
+}
+
 function optionOf(command: readonly string[], option: string): string | undefined {
   const at = command.indexOf(option);
-  return at < 0 || !/(?:^|\/)conmon$/.test(command[0] ?? '') ? undefined : command[at + 1];
+  return at < 0 ? undefined : command[at + 1];
 }
 
 /** The monitor says `[lxc monitor] /var/lib/lxc NAME`; the cgroup of a second one of a name has `-1` behind it. */
-function lxcName(command: readonly string[]): string | undefined {
-  return /^\[lxc monitor\] \S+ (\S+)$/.exec(command.join(' ').trim())?.[1];
+function lxcName(ancestors: NamingClues['ancestors']): string | undefined {
+  return /^\[lxc monitor\] \S+ (\S+)$/.exec(ancestors[0]?.join(' ').trim() ?? '')?.[1];
 }
 
 /** systemd.unit(5): `\xAB` is a byte. */

@@ -19,6 +19,12 @@ const same = (name: string) => name;
 const BUNDLE = (runtime: string) => (name: string, seconds: number) =>
   `./bundle ${seconds} > bundle.d/config.json && exec ${runtime} run --bundle bundle.d ${name}`;
 const DELETE = (runtime: string) => (name: string) => `${runtime} delete --force ${name}`;
+const PODMAN = (options: string) => (name: string, seconds: number) =>
+  `exec podman --runtime runc --cgroup-manager cgroupfs ${options} run --rm --network none ` +
+  `--ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --name ${name} --rootfs $PWD/root /bin/sleep ${seconds}`;
+const PODMAN_RM = (name: string) => `podman --runtime runc --cgroup-manager cgroupfs rm --force --time 0 ${name}`;
+const SLOW_HOOK =
+  '{"version":"1.0.0","hook":{"path":"/bin/sleep","args":["sleep","0.7"]},"when":{"always":true},"stages":["prestart"]}';
 const LXC_CONF = `printf 'lxc.rootfs.path = dir:%s\\nlxc.net.0.type = empty\\n' $PWD/root > conf && mkdir lxc`;
 const LXC_STOP = (name: string) =>
   `lxc-stop -k -n ${name} -P $PWD/lxc; rmdir /sys/fs/cgroup/lxc.*.${name}* /sys/fs/cgroup/*/lxc.*.${name}*`;
@@ -46,13 +52,14 @@ export const RUNTIMES: readonly Runtime[] = [
   },
   { tool: 'runc', command: BUNDLE('runc'), called: unnamed, cleanUp: DELETE('runc') },
   { tool: 'crun', command: BUNDLE('crun'), called: unnamed, cleanUp: DELETE('crun') },
+  { tool: 'podman', command: PODMAN(''), called: same, cleanUp: PODMAN_RM },
   {
-    tool: 'podman',
+    // A hook keeps `runc create` between the container and the conmon that knows its name.
+    tool: 'podman with a slow hook',
     command: (name, seconds) =>
-      'exec podman --runtime runc --cgroup-manager cgroupfs run --rm --network none ' +
-      `--ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --name ${name} --rootfs $PWD/root /bin/sleep ${seconds}`,
+      `mkdir hooks && echo '${SLOW_HOOK}' > hooks/slow.json && ${PODMAN('--hooks-dir $PWD/hooks')(name, seconds)}`,
     called: same,
-    cleanUp: (name) => `podman --runtime runc --cgroup-manager cgroupfs rm --force --time 0 ${name}`,
+    cleanUp: PODMAN_RM,
   },
   {
     tool: 'systemd-nspawn',

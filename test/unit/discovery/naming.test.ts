@@ -27,17 +27,27 @@ const NAMES: readonly [path: string, command: readonly string[], name: string | 
 
 describe('nameFrom', () => {
   test.each(NAMES)('%s', (path, parentCommand, name) => {
-    expect(nameFrom({ cgroup: `0::${path}\n`, makersCgroup: '0::/\n', parentCommand })).toBe(name);
+    expect(nameFrom({ cgroup: `0::${path}\n`, makersCgroup: '0::/\n', ancestors: [parentCommand] })).toBe(name);
+  });
+
+  test('looks for the monitor of podman behind a runtime that still sets the container up, and takes no other', () => {
+    const cgroup = `0::/libpod_parent/libpod-${ID}\n`;
+    const runc = ['/usr/sbin/runc', 'create', ID, ''];
+    const others = CONMON.map((word) => (word === ID ? ID.replaceAll('c', 'd') : word));
+    const named = (...ancestors: string[][]) => nameFrom({ cgroup, makersCgroup: '0::/\n', ancestors });
+    expect(named(['runc', 'init', ''], runc, CONMON)).toBe('fervent_hopper');
+    expect(named(runc, others, CONMON)).toBe('fervent_hopper');
+    expect(named(runc, others)).toBe(ID.slice(0, 12));
   });
 
   test('does not call by a cgroup what shares it with its maker', () => {
     const cgroup = '0::/system.slice/cron.service\n';
-    expect(nameFrom({ cgroup, makersCgroup: cgroup, parentCommand: [] })).toBeUndefined();
+    expect(nameFrom({ cgroup, makersCgroup: cgroup, ancestors: [] })).toBeUndefined();
   });
 
   test('looks at every hierarchy, as a hybrid layout has them', () => {
     const cgroup = '4:memory:/lxc.payload.db\n1:cpu:/lxc.payload.db\n0::/\n';
-    expect(nameFrom({ cgroup, makersCgroup: '4:memory:/\n1:cpu:/\n0::/\n', parentCommand: [] })).toBe('db');
+    expect(nameFrom({ cgroup, makersCgroup: '4:memory:/\n1:cpu:/\n0::/\n', ancestors: [] })).toBe('db');
   });
 });
 
