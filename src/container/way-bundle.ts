@@ -13,7 +13,7 @@ import { readIfThere, type FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { adaptConfig, type Adapted } from '../oci/config.ts';
-import { deleteCommand, errorIn, findRuntime, runCommand } from '../oci/runtime.ts';
+import { deleteCommand, errorIn, findRuntime, lastLine, runCommand, sizeOf } from '../oci/runtime.ts';
 import { OWN_UID } from '../own-user.ts';
 import { bundleDirectory, bundlePlace } from './bundle-place.ts';
 import { pathOf, type Container } from './container.ts';
@@ -64,6 +64,7 @@ export const byBundle: Way = {
     const place = bundlePlace(instance, container.serial);
     const { output } = stateFiles(instance, container.serial);
     giveOutput(output);
+    const said = sizeOf(output);
     await forget(machine, container);
     await mkdir(place.dir, { recursive: true, mode: 0o700 });
     const adapted = await adapt(bundle, pathInHierarchy(hierarchy, ownLeaf(directory)));
@@ -93,7 +94,7 @@ export const byBundle: Way = {
       await waitUntil(() => !isRuntime(files, init.pid), EXECUTE_WAIT_MS, signal);
       return { init, kinds: adapted?.kinds ?? [] };
     } catch (error) {
-      const why = errorIn(place.log);
+      const why = errorIn(place.log) ?? lastLine(output, said);
       if (!(error instanceof FsError) || why === undefined) throw error;
       const errno = error.errno === 'ECANCELED' ? 'EIO' : error.errno;
       throw new FsError(errno, `Cannot start "${container.name}": ${path.basename(runtime.program)}: ${why}`, {

@@ -48,21 +48,35 @@ static _Noreturn void leave(void)
 	_exit(0);
 }
 
+static void take_over_made(void)
+{
+	struct made made;
+
+	while (makers_made(&made)) {
+		init_began(made.id, made.serial, made.init, made.start_time, made.link == link_number());
+		if (made.ended)
+			init_ended(made.init, made.status);
+	}
+}
+
 /* Reaps one dead child, after it was read what it had to say. Whether there was one. */
 static bool reap_one(void)
 {
 	siginfo_t dead = { 0 };
-	struct made made;
+	uint64_t start_time;
 	int status;
 
 	if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) || !dead.si_pid)
 		return false;
 	starts_hear_dying(dead.si_pid);
+	start_time = orphans_wanted() ? start_time_of(dead.si_pid) : 0;
 	waitpid(dead.si_pid, &status, 0);
 	starts_note_reaped(dead.si_pid);
 	init_ended(dead.si_pid, status);
-	if (maker_reaped(dead.si_pid, status, &made))
-		init_began(made.id, made.serial, made.init, made.start_time, made.link == link_number());
+	if (orphans_wanted())
+		orphans_note(dead.si_pid, status, start_time);
+	maker_reaped(dead.si_pid, status);
+	take_over_made();
 	return true;
 }
 
@@ -220,12 +234,14 @@ static _Noreturn void serve(int listener, int signals)
 			[LINK] = { .fd = link_fd(), .events = link_events() },
 		};
 		bool has_place = starts_have_room();
-		int count = starts_count(), limit_ms = !has_place ? FULL_LOOK_MS : link_has_frame() ? 0 : -1;
+		int count = starts_count();
+		int limit_ms = has_place && link_has_frame() ? 0 : makers_wait() ? MADE_LOOK_MS : has_place ? -1 : FULL_LOOK_MS;
 
 		starts_poll(polled + FIXED);
 		if (poll(polled, (nfds_t)(FIXED + count), limit_ms) < 0)
 			continue;
 		starts_take_reports(polled + FIXED, count);
+		take_over_made();
 		if (polled[SIGNALS].revents)
 			handle_signals(signals);
 		if (polled[LINK].revents & (POLLIN | POLLHUP | POLLERR) && !link_receive())

@@ -10,6 +10,8 @@
 #define STARTING_MAX 128
 /* How often it is looked, when there are so many, for one that is not waited for any longer. */
 #define FULL_LOOK_MS 1000
+/* The same, for an init that is about to become a child of this process. */
+#define MADE_LOOK_MS 10
 
 /* starts.c */
 int starts_count(void);

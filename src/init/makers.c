@@ -5,7 +5,8 @@
  *   bundle ID SERIAL CGROUP HIERARCHY BUNDLE WORK OUTPUT ARGUMENTS
  *
  * are answered as `start` is. Criu makes the init as its sibling, thus as a child of the launcher (`--restore-sibling`).
- * A runtime leaves its child alone when it ends; the launcher then takes in orphans, and so is its parent.
+ * A runtime leaves its child alone when it ends; the launcher then takes in orphans, and so is its parent, if not at once:
+ * between crun and the init is a process that ends about when crun does.
  */
 #include "makers.h"
 #include "launcher.h"
@@ -16,31 +17,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MAKERS_MAX 128
+/* How long after its maker's end an init may have another parent. */
+#define ORPHAN_WAIT_MS 1000
 /* Largest number JSON and the daemon can have. */
 #define NUMBER_MAX ((UINT64_C(1) << 53) - 1)
 
-/* How the init is found once its maker has ended, by a path, and what is said if that failed. */
 struct kind {
-	pid_t (*find)(const char *where);
-	const char *failed;
-	bool orphans; /* the init is an orphan then */
+	const char *failed; /* what is said then */
+	bool orphans;       /* the init is an orphan when its maker has ended */
 };
 
 struct maker {
 	uint64_t id, serial;
-	pid_t pid;
+	pid_t pid;         /* 0 once it has ended */
+	int64_t until_ms; /* by the monotonic clock: how long its init is waited for then */
 	unsigned int link;
 	const struct kind *kind;
-	char *where;
+	char *where; /* file that lists the init */
 };
 
 static struct maker makers[MAKERS_MAX];
-static int count, with_orphans;
+static int count;
 
 int makers_count(void)
 {
@@ -52,38 +53,38 @@ static void refuse(uint64_t id, int error, const char *step)
 	link_send("failed\n%" PRIu64 "\n%d\n%s\n", id, error, step);
 }
 
-/* The first child of this process that a file lists, as `cgroup.procs` or a pid file does. 0 if there is none. */
-static pid_t child_in(const char *file)
+/*
+ * The first child of this process that a file lists, as `cgroup.procs` or a pid file does, though it may have ended: if it
+ * became ours when its maker ended it is not reaped, since children are in the order in which they became ours.
+ */
+static void find_child(const char *file, bool orphans, struct made *made)
 {
 	FILE *pids = fopen(file, "re");
-	pid_t child = 0;
-	bool ended;
 	int pid;
 
 	if (!pids)
-		return 0;
-	while (!child && fscanf(pids, "%d", &pid) == 1)
-		if (is_child(pid, &ended))
-			child = pid;
+		return;
+	while (!made->init && fscanf(pids, "%d", &pid) == 1) {
+		bool is_zombie;
+
+		if (is_child(pid, &is_zombie))
+			made->start_time = start_time_of(pid);
+		else if (orphans)
+			made->ended = orphans_find(pid, &made->status, &made->start_time);
+		if (made->start_time)
+			made->init = pid;
+	}
 	fclose(pids);
-	return child;
 }
 
-static const struct kind RESTORED = { child_in, "criu could not restore it", false };
-static const struct kind BUNDLE = { child_in, "its runtime could not start it", true };
-
-/* Orphans of this process's children become its own (PR_SET_CHILD_SUBREAPER(2const)) while one is waited for. */
-static void take_in_orphans(int change)
-{
-	with_orphans += change;
-	prctl(PR_SET_CHILD_SUBREAPER, with_orphans > 0);
-}
+static const struct kind RESTORED = { "criu could not restore it", false };
+static const struct kind BUNDLE = { "its runtime could not start it", true };
 
 static void note(uint64_t id, uint64_t serial, pid_t pid, const struct kind *kind, const char *directory, const char *name)
 {
 	struct maker *made = &makers[count++];
 
-	*made = (struct maker){ id, serial, pid, link_number(), kind, NULL };
+	*made = (struct maker){ id, serial, pid, 0, link_number(), kind, NULL };
 	if (asprintf(&made->where, "%s/%s", directory, name) < 0)
 		abort();
 }
@@ -132,11 +133,11 @@ bool handle_bundle(char **words)
 	if (!parse_number(words[1], NUMBER_MAX, &id) || !parse_number(words[2], NUMBER_MAX, &serial) ||
 	    spec.arguments[0] != '/')
 		return false;
-	take_in_orphans(1);
+	orphans_want(1);
 	if (has_room_for_maker())
 		error = begin_bundle(&spec, &runtime, &step);
 	if (error) {
-		take_in_orphans(-1);
+		orphans_want(-1);
 		refuse(id, error, step);
 	} else {
 		note(id, serial, runtime, &BUNDLE, spec.work, BUNDLE_PID);
@@ -144,31 +145,65 @@ bool handle_bundle(char **words)
 	return true;
 }
 
-/*
- * The init may have ended already, but it is not reaped: children are reaped in the order in which they became ours, and
- * it became ours when its maker ended.
- */
-bool maker_reaped(pid_t pid, int status, struct made *made)
+static struct maker take(int index)
+{
+	struct maker taken = makers[index];
+
+	makers[index] = makers[--count];
+	if (taken.kind->orphans)
+		orphans_want(-1);
+	free(taken.where);
+	return taken;
+}
+
+static void give_up(int index, int error, const char *why)
+{
+	struct maker taken = take(index);
+
+	if (taken.link == link_number())
+		refuse(taken.id, error, why);
+}
+
+void maker_reaped(pid_t pid, int status)
 {
 	for (int index = 0; index < count; index++) {
-		struct maker done = makers[index];
+		struct maker *done = &makers[index];
 
-		if (done.pid != pid)
+		if (done->pid != pid)
 			continue;
-		makers[index] = makers[--count];
-		if (done.kind->orphans)
-			take_in_orphans(-1);
-		*made = (struct made){ .id = done.id, .serial = done.serial, .link = done.link };
-		if (status == 0)
-			made->init = done.kind->find(done.where);
-		free(done.where);
-		made->start_time = made->init ? start_time_of(made->init) : 0;
-		if (made->start_time)
-			return true;
-		if (done.link == link_number())
-			refuse(done.id, WIFSIGNALED(status) ? ECANCELED : EIO,
-			       status ? done.kind->failed : "it ended while it was made");
-		return false;
+		if (status) {
+			give_up(index, WIFSIGNALED(status) ? ECANCELED : EIO, done->kind->failed);
+			return;
+		}
+		done->pid = 0;
+		done->until_ms = now_ms() + (done->kind->orphans ? ORPHAN_WAIT_MS : 0);
+		return;
 	}
+}
+
+bool makers_made(struct made *made)
+{
+	for (int index = count - 1; index >= 0; index--) {
+		struct maker *done = &makers[index];
+
+		if (done->pid)
+			continue;
+		*made = (struct made){ .id = done->id, .serial = done->serial, .link = done->link };
+		find_child(done->where, done->kind->orphans, made);
+		if (made->init) {
+			take(index);
+			return true;
+		}
+		if (now_ms() >= done->until_ms)
+			give_up(index, EIO, "it ended while it was made");
+	}
+	return false;
+}
+
+bool makers_wait(void)
+{
+	for (int index = 0; index < count; index++)
+		if (!makers[index].pid)
+			return true;
 	return false;
 }

@@ -45,13 +45,28 @@ int begin_bundle(const struct bundle_spec *spec, pid_t *pid, const char **step);
 /* makers.c: the launcher's table. */
 bool handle_restore(char **words);
 bool handle_bundle(char **words);
-/* A child was reaped. If it was a maker whose container now runs: that container's init in *made, to be taken over. */
+/* A child was reaped, that may be a maker. */
+void maker_reaped(pid_t pid, int status);
+/* A container that runs now that its maker has ended; its init is to be taken over. */
 struct made {
 	uint64_t id, serial, start_time;
 	unsigned int link; /* connection that asked */
 	pid_t init;
+	bool ended; /* the init was reaped before */
+	int status; /* its own then, as wait(2) has it */
 };
-bool maker_reaped(pid_t pid, int status, struct made *made);
+/* Whether there is one, which is forgotten then: in *made. Those that have none are told. */
+bool makers_made(struct made *made);
+/* Whether one has ended whose init is not a child of this process yet. */
+bool makers_wait(void);
 int makers_count(void);
+
+/* orphans.c: this many makers more or less whose orphans become the launcher's children (PR_SET_CHILD_SUBREAPER(2const)). */
+void orphans_want(int change);
+bool orphans_wanted(void);
+/* A child was reaped while they are wanted. */
+void orphans_note(pid_t pid, int status, uint64_t start_time);
+/* Whether it is one that was reaped, the last of this number. */
+bool orphans_find(pid_t pid, int *status, uint64_t *start_time);
 
 #endif

@@ -94,6 +94,7 @@ bool write_fully(int fd, const char *data, size_t length);
 
 /* process.c */
 uint64_t start_time_of(pid_t pid);
+int64_t now_ms(void);
 bool is_child(pid_t pid, bool *ended);
 void close_all_but(const int *kept, int count);
 void fill_signals(sigset_t *set);

@@ -8,13 +8,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What an init says at most: that it is there, that it executes its program, and how that ended. */
 #define REPORTS_MAX 3
 /* Longer than a daemon waits for one (START_LIMIT_MS, CANCEL_LIMIT_MS): processes that somebody stopped may never end. */
-#define STARTING_LIMIT_S 15
+#define STARTING_LIMIT_MS 15000
 /* Largest errno (linux/err.h). */
 #define ERRNO_MAX 4095
 
@@ -27,7 +26,7 @@
 
 static struct starting {
 	uint64_t id, serial, start_time;
-	time_t begun;
+	int64_t begun_ms;
 	pid_t pid;    /* 0 until a nested init has told it */
 	int pidfd;    /* of it, or -1 */
 	pid_t helper; /* that makes a nested init, or 0: a child that is not reaped, so that the number is its own */
@@ -42,14 +41,6 @@ static int starting_count;
 int starts_count(void)
 {
 	return starting_count;
-}
-
-static time_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec;
 }
 
 static void kill_processes(const struct starting *start)
@@ -162,7 +153,7 @@ static void take_reports(int index)
 bool starts_have_room(void)
 {
 	for (int index = starting_count - 1; starting_count == STARTING_MAX && index >= 0; index--)
-		if (starting[index].cancelled || now() - starting[index].begun > STARTING_LIMIT_S)
+		if (starting[index].cancelled || now_ms() - starting[index].begun_ms > STARTING_LIMIT_MS)
 			finish(index, ETIMEDOUT, "its processes do not end");
 	return starting_count < STARTING_MAX;
 }
@@ -204,7 +195,7 @@ void start_begin(uint64_t id, uint64_t serial, const struct spec *spec)
 	int error = EAGAIN;
 	pid_t pid;
 
-	*new = (struct starting){ .id = id, .serial = serial, .link = link_number(), .begun = now(), .pidfd = -1 };
+	*new = (struct starting){ .id = id, .serial = serial, .link = link_number(), .begun_ms = now_ms(), .pidfd = -1 };
 	if (has_room())
 		error = begin_start(spec, &pid, &new->helper, &new->channel, &step);
 	if (error) {

@@ -13,7 +13,6 @@
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #ifndef PTRACE_GETSIGMASK
 #define PTRACE_GETSIGMASK 0x420a
@@ -68,14 +67,6 @@ void set_tracee_registers(const char *data, size_t size)
 static void set_mask(uint64_t bits)
 {
 	ptrace(PTRACE_SETSIGMASK, traced, sizeof(bits), &bits);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 /* The next change of its state; 0 if there is none in time, -1 if it is gone. */

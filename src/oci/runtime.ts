@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FsError } from '../errno.ts';
 
@@ -59,6 +59,32 @@ export function deleteCommand(runtime: Runtime, place: RuntimePlace, id: string)
 
 function common({ program, options }: Runtime, { root, log }: RuntimePlace): string[] {
   return [program, ...options, '--root', root, '--log', log, '--log-format', 'json'];
+}
+
+/** How much of what a runtime said at last is looked at. */
+const LAST_WORD_LIMIT_BYTES = 4096;
+
+/**
+ * The last line of a file after `from` bytes of it; `undefined` if there is none. What is wrong before a runtime has opened its
+ * log it says there: crun on its standard error, which is the container's.
+ */
+export function lastLine(file: string, from: number): string | undefined {
+  const size = sizeOf(file);
+  const at = Math.max(from, size - LAST_WORD_LIMIT_BYTES);
+  if (at >= size) return undefined;
+  const bytes = Buffer.alloc(size - at);
+  const fd = openSync(file, 'r');
+  try {
+    const text = bytes.toString('utf8', 0, readSync(fd, bytes, 0, bytes.length, at));
+    return text.trim().split('\n').at(-1)?.trim() || undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Bytes of a file; 0 if it is not there. */
+export function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** The last error in a runtime's log, in its own words; `undefined` if there is none. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bundle, COUNTS, type Bundle } from '../support/bundles.ts';
+import { bundle, byRuntime, COUNTS, RUNTIMES, type Bundle, type RuntimeName } from '../support/bundles.ts';
 import { criuIsMissing, nothingHeld, wentOn } from '../support/checkpoints.ts';
 import { cgroupsOf, initOf, nothingLeft, processesOf, scratch } from '../support/containers.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
@@ -11,7 +11,9 @@ const missing = await criuIsMissing();
 let tree: Mounted;
 let disk: ReturnType<typeof scratch>;
 let made: Bundle;
-beforeEach(async () => {
+/** Of both runtimes, the first that there is if none is named. */
+const mount = (runtime?: RuntimeName) => async () => {
+  const only = runtime && byRuntime(runtime);
   disk = scratch();
   made = bundle(COUNTS);
   tree = await mounted();
@@ -19,12 +21,15 @@ beforeEach(async () => {
     await tree[Symbol.asyncDispose]();
     made[Symbol.dispose]();
     disk[Symbol.dispose]();
+    only?.[Symbol.dispose]();
   };
-});
+};
 
 const link = () => tree.ok(`mkdir web; ln -s ${made.dir} web/.bundle`);
 
-describe('a container that runs a bundle', () => {
+describe.each(RUNTIMES)('a container that runs a bundle by %s', (runtime) => {
+  beforeEach(mount(runtime));
+
   it('is the same for the next daemon, and its exit status is known', async () => {
     await link();
     await tree.ok('echo running > web/.state');
@@ -36,18 +41,6 @@ describe('a container that runs a bundle', () => {
     await tree.ok('echo KILL > web/.signal');
     await eventually(async () => (await tree.ok('cat web/.state')) === 'stopped', 'it has ended');
     expect(await tree.ok('cat web/.exit')).toBe('137');
-    await nothingLeft(tree);
-  });
-
-  it('is found by a daemon whose launcher has died too', async () => {
-    await link();
-    await tree.ok('echo running > web/.state');
-    const init = await initOf(tree, 'web');
-    const launcher = pinnedIn(runFiles(tree.instance).launcherPid);
-    signal(launcher, 'SIGKILL');
-    await tree.killDaemon();
-    expect(await initOf(tree, 'web')).toBe(init);
-    await tree.ok('rm -rf web');
     await nothingLeft(tree);
   });
 
@@ -89,6 +82,22 @@ describe('a container that runs a bundle', () => {
     // From the bundle it begins anew.
     await tree.ok('echo running > web/.state');
     await eventually(() => made.counter.last() < before, 'it began anew');
+  });
+});
+
+describe('a container that runs a bundle', () => {
+  beforeEach(mount());
+
+  it('is found by a daemon whose launcher has died too', async () => {
+    await link();
+    await tree.ok('echo running > web/.state');
+    const init = await initOf(tree, 'web');
+    const launcher = pinnedIn(runFiles(tree.instance).launcherPid);
+    signal(launcher, 'SIGKILL');
+    await tree.killDaemon();
+    expect(await initOf(tree, 'web')).toBe(init);
+    await tree.ok('rm -rf web');
+    await nothingLeft(tree);
   });
 
   it('is suspended and resumed by mv, and frozen comes back frozen', async ({ skip }) => {

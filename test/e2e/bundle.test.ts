@@ -1,19 +1,22 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bundle, COUNTS, type Bundle } from '../support/bundles.ts';
+import { bundle, byRuntime, COUNTS, RUNTIMES, type Bundle, type RuntimeName } from '../support/bundles.ts';
 import { cgroupsOf, initOf, namespace, nothingLeft, procsOf } from '../support/containers.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 
 let tree: Mounted;
 const bundles: Bundle[] = [];
-beforeEach(async () => {
+/** Of both runtimes, the first that there is if none is named. */
+const mount = (runtime?: RuntimeName) => async () => {
+  const only = runtime && byRuntime(runtime);
   tree = await mounted();
   return async () => {
     await tree[Symbol.asyncDispose]();
     for (const each of bundles.splice(0)) each[Symbol.dispose]();
+    only?.[Symbol.dispose]();
   };
-});
+};
 
 function withProgram(script: string): Bundle {
   const made = bundle(script);
@@ -30,9 +33,15 @@ async function running(script: string): Promise<Bundle> {
 
 const state = () => tree.ok('cat web/.state');
 const error = () => tree.ok('cat web/.error');
+const refused = async (command: string) => {
+  expect((await tree.sh(command)).status).not.toBe(0);
+  return await error();
+};
 const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 
-describe('a container that is started from a bundle', () => {
+describe.each(RUNTIMES)('a container that is started from a bundle by %s', (runtime) => {
+  beforeEach(mount(runtime));
+
   it('has the bundle’s process 1 as its init, and that one’s processes and namespaces as its own', async () => {
     await running('sleep 1000 & wait');
     await eventually(async () => (await procsOf(tree, 'web')).length === 2, 'it runs');
@@ -106,6 +115,8 @@ describe('a container that is started from a bundle', () => {
 });
 
 describe('.bundle', () => {
+  beforeEach(mount());
+
   it('is a link, that can be read, replaced and taken away while nothing runs', async () => {
     await tree.ok('mkdir web; ln -s /srv/one web/.bundle');
     expect(await tree.ok('readlink web/.bundle; ls -lA web')).toMatch(/^\/srv\/one\n[^]*\.bundle -> \/srv\/one$/);
@@ -145,27 +156,43 @@ describe('.bundle', () => {
   });
 });
 
+describe.each([
+  {
+    runtime: 'runc',
+    noBundle: /^EIO: Cannot start "web": runc: .*no such file/,
+    noProgram: /"nosuch": executable file not found/,
+    noConfig: /runc: .*json: cannot unmarshal array/,
+  },
+  {
+    runtime: 'crun',
+    noBundle: /^EIO: Cannot start "web": crun: chdir .*: No such file/,
+    noProgram: /crun: executable file `nosuch` not found/,
+    noConfig: /crun: .*Required field .ociVersion. not present/,
+  },
+] as const)(
+  'what cannot be started says why in $runtime’s own words, and leaves nothing:',
+  ({ runtime, noBundle, noProgram, noConfig }) => {
+    beforeEach(mount(runtime));
+
+    it('a bundle that is none', async () => {
+      const made = withProgram('true');
+      await tree.ok(`mkdir web; ln -s ${made.dir}/none web/.bundle`);
+      expect(await refused('echo running > web/.state')).toMatch(noBundle);
+      made.configure((config) => ({ ...config, process: { ...config.process, args: ['nosuch'] } }));
+      await tree.ok(`ln -sfn ${made.dir} web/.bundle`);
+      expect(await refused('echo running > web/.state')).toMatch(noProgram);
+      made.configure(() => []);
+      expect(await refused('echo running > web/.state')).toMatch(noConfig);
+      await tree.ok('ln -sfn . web/.bundle');
+      expect(await refused('echo running > web/.state')).toMatch(/^EINVAL: .*there is no bundle at/);
+      expect(await tree.ok('ls -A web')).toBe('.bundle\n.error');
+      await nothingLeft(tree);
+    });
+  },
+);
+
 describe('what cannot be started says why in .error, and leaves nothing:', () => {
-  const refused = async (command: string) => {
-    expect((await tree.sh(command)).status).not.toBe(0);
-    return await error();
-  };
-
-  it('a bundle that is none, in the runtime’s own words', async () => {
-    const made = withProgram('true');
-    await tree.ok(`mkdir web; ln -s ${made.dir}/none web/.bundle`);
-    expect(await refused('echo running > web/.state')).toMatch(/^EIO: Cannot start "web": runc: .*no such file/);
-    made.configure((config) => ({ ...config, process: { ...config.process, args: ['nosuch'] } }));
-    await tree.ok(`ln -sfn ${made.dir} web/.bundle`);
-    expect(await refused('echo running > web/.state')).toMatch(/"nosuch": executable file not found/);
-    made.configure(() => []);
-    expect(await refused('echo running > web/.state')).toMatch(/runc: .*json: cannot unmarshal array/);
-    await tree.ok('ln -sfn . web/.bundle');
-    expect(await refused('echo running > web/.state')).toMatch(/^EINVAL: .*there is no bundle at/);
-    expect(await tree.ok('ls -A web')).toBe('.bundle\n.error');
-    await nothingLeft(tree);
-  });
-
+  beforeEach(mount());
   it('namespaces that it does not name, and a place in or around what runs', async () => {
     const made = withProgram('sleep 1000');
     await tree.ok(`mkdir -p outer/web; ln -s ${made.dir} outer/web/.bundle; mv outer/web .`);

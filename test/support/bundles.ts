@@ -1,6 +1,21 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { countingIn, type Counting } from './checkpoints.ts';
+
+/** Those that each way of a container with a bundle is tried with. */
+export const RUNTIMES = ['runc', 'crun'] as const;
+export type RuntimeName = (typeof RUNTIMES)[number];
+
+/** Daemons that are started meanwhile run bundles by this one alone. */
+export function byRuntime(name: RuntimeName): Disposable {
+  process.env['NSDIR_RUNTIME'] = execFileSync('which', [name], { encoding: 'utf8' }).trim();
+  return {
+    [Symbol.dispose]() {
+      delete process.env['NSDIR_RUNTIME'];
+    },
+  };
+}
 
 export interface Bundle extends Disposable {
   readonly dir: string;

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { deleteCommand, errorIn, findRuntime, runCommand } from '../../../src/oci/runtime.ts';
+import { deleteCommand, errorIn, findRuntime, lastLine, runCommand, sizeOf } from '../../../src/oci/runtime.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -50,4 +50,16 @@ test('errorIn is the last error of the log; lines that are none are passed over'
   ];
   writeFileSync(log, `${lines.map((line) => JSON.stringify(line)).join('\n')}\nno json\n{"level":"err`);
   expect(errorIn(log)).toBe('runc run failed: x');
+});
+
+test('lastLine is the last that was said since, if anything', () => {
+  const output = path.join(directory, 'output');
+  expect(lastLine(output, sizeOf(output))).toBeUndefined();
+  writeFileSync(output, 'of before\n');
+  const before = sizeOf(output);
+  expect(lastLine(output, before)).toBeUndefined();
+  writeFileSync(output, 'more\nchdir `/b` failed: No such file or directory\n\n', { flag: 'a' });
+  expect(lastLine(output, before)).toBe('chdir `/b` failed: No such file or directory');
+  writeFileSync(output, 'x'.repeat(1 << 20), { flag: 'a' });
+  expect(lastLine(output, before)).toHaveLength(4096);
 });
