@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readIfThere } from './processes.ts';
 
 /** Options of `nsdir mount` that the daemon's command line has as they were given; FILE and DIR are absolute there. */
-const COMPARED = ['adapter', 'trace', 'log-level', 'discovery', 'user-limits', 'cgroup'] as const;
+const COMPARED = ['adapter', 'trace', 'log-level', 'discovery', 'user-limits', 'output-limit', 'cgroup'] as const;
 
 /** The command line of a daemon; empty if it is gone, or not ours to read. */
 export async function wordsOf(pid: number): Promise<string[]> {

@@ -7,6 +7,7 @@ import { inodeNumber } from '../../../mount/native/inode.ts';
 import { NativeSession } from '../../../mount/native/session.ts';
 import { runDiscovery } from '../../container/discovery-run.ts';
 import { forgetFound } from '../../container/found.ts';
+import { boundOutputs } from '../../container/output-limit.ts';
 import { openMachine } from '../../container/open-machine.ts';
 import { finishEntering } from '../../container/enter.ts';
 import { followLeaders } from '../../container/leaders.ts';
@@ -19,6 +20,7 @@ import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
 import { boundLog } from '../log-file.ts';
 import { adapterFrom, type Adapter } from '../adapter.ts';
+import { outputLimitFrom } from '../output-limit.ts';
 import { userLimitsFrom } from '../user-limits.ts';
 import { discoveryFrom, type DiscoveryMode } from '../discovery-mode.ts';
 
@@ -47,6 +49,7 @@ export const daemon = defineCommand({
     'no-resend': { type: 'boolean', summary: 'keep unanswered requests by itself, as kernels before 6.9 need' },
     discovery: { type: 'string', argument: 'HOW', summary: 'on, exact or off' },
     'user-limits': { type: 'string', argument: 'LIST', summary: 'what one user may have who is not root' },
+    'output-limit': { type: 'string', argument: 'SIZE', summary: 'room for what detached commands write' },
     'log-level': { type: 'string', argument: 'LEVEL', summary: 'debug, info, warn or error' },
   },
   words: [1, 1],
@@ -65,6 +68,7 @@ export const daemon = defineCommand({
       discovery: discoveryFrom(values.discovery),
       adapter: adapterFrom(values.adapter) ?? 'device',
       userLimits: userLimitsFrom(values['user-limits']),
+      outputLimitBytes: outputLimitFrom(values['output-limit']),
     });
   },
 });
@@ -73,6 +77,7 @@ type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'> & {
   readonly discovery: DiscoveryMode;
   readonly adapter: Adapter;
   readonly userLimits: UserLimits;
+  readonly outputLimitBytes: number;
 };
 
 async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
@@ -107,6 +112,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   followLeaders(machine);
   overwrite(files.cgroup, `${instance.cgroupName}\n`);
   overwrite(files.daemonPid, `${process.pid}\n`);
+  boundOutputs(machine, options.outputLimitBytes);
   boundLog(LOG_FD, files.formerLog, log);
   if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));

@@ -6,7 +6,7 @@ import { type Instance, stateFiles } from '../../instance.ts';
 import { defineCommand, Failure, UsageError } from '../command.ts';
 import { containerDirectory, serialAt, stateAt } from '../container-client.ts';
 import { MOUNT_OPTION, PLACE_OPTIONS, placeFor, treeAt } from '../place.ts';
-import { startOfLastLines } from '../tail.ts';
+import { startOfKept, startOfLastLines } from '../tail.ts';
 
 /** How often a followed file and its container are looked at. */
 const FOLLOW_MS = 100;
@@ -36,7 +36,10 @@ export const logs = defineCommand({
     const follow = values.follow === true;
     await using log = await openOutput(file, directory, follow);
     if (log === undefined) return 0;
-    let position = lines === undefined ? 0 : await startOfLastLines(log, lines);
+    const kept = await startOfKept(log);
+    if (kept > 0 && lines === undefined)
+      process.stderr.write(`the first ${kept} bytes are not kept; see --output-limit\n`);
+    let position = lines === undefined ? kept : await startOfLastLines(log, lines, kept);
     for (;;) {
       // Asked before the rest is read: what it wrote until it ended must not be missed.
       const ended = !follow || !(await isRunning(directory));

@@ -13,6 +13,7 @@ import { differences, wordsOf } from '../daemon-options.ts';
 import { discoveryFrom } from '../discovery-mode.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { outputLimitFrom } from '../output-limit.ts';
 import { userLimitsFrom } from '../user-limits.ts';
 
 export const mount = defineCommand({
@@ -44,12 +45,18 @@ export const mount = defineCommand({
       argument: 'LIST',
       summary: 'what one user may have who is not root: containers=N,depth=N,processes=N,events=N,files=N',
     },
+    'output-limit': {
+      type: 'string',
+      argument: 'SIZE',
+      summary: 'how much nsdir logs keeps of each container: 256M (default), …; 0 is all',
+    },
     ...INSTANCE_OPTIONS,
   },
   words: [0, 1],
   async run({ values, words }) {
     const discovery = discoveryFrom(values.discovery);
     userLimitsFrom(values['user-limits']);
+    outputLimitFrom(values['output-limit']);
     const adapter = adapterFrom(values.adapter) ?? usualAdapter();
     const instance = await placeFor(words[0], values);
     const machine = await thisMachine();
@@ -70,6 +77,7 @@ export const mount = defineCommand({
         '--discovery',
         discovery,
         ...(values['user-limits'] === undefined ? [] : ['--user-limits', values['user-limits']]),
+        ...(values['output-limit'] === undefined ? [] : ['--output-limit', values['output-limit']]),
         ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
       ];
       if (values.foreground !== true) {
