@@ -37,9 +37,10 @@ it('shows a line with nsdir logs -f while the container goes on', async () => {
   });
   for await (const line of logs.iterable()) {
     expect(line).toBe('first');
+    // Leaving the loop waits for its end.
+    logs.kill('SIGKILL');
     break;
   }
-  logs.kill('SIGKILL');
   await logs;
   expect(await tree.ok('cat web/.state')).toBe('running');
 });
