@@ -3,6 +3,7 @@ import type { Container } from '../container/container.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { FsError } from '../errno.ts';
+import { accountFor } from '../proc/accounts.ts';
 import { bundle } from './control/bundle.ts';
 import type { Entry, Request } from './filesystem.ts';
 import { controlAttr, type View } from './view.ts';
@@ -10,13 +11,14 @@ import { WaitingBundles } from './waiting-bundles.ts';
 
 /** The link `.bundle`, and those that are about to be renamed to it. */
 export class BundleLinks {
-  readonly waiting = new WaitingBundles();
+  readonly waiting: WaitingBundles;
   readonly #machine: Machine;
   readonly #view: View;
 
   constructor(machine: Machine, view: View) {
     this.#machine = machine;
     this.#view = view;
+    this.waiting = new WaitingBundles((uid) => accountFor(machine.files, uid));
   }
 
   /** Throws EEXIST if there is one, and what `linkBundle` does. */

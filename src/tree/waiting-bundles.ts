@@ -1,5 +1,6 @@
 import type { Container } from '../container/container.ts';
 import { FsError } from '../errno.ts';
+import type { Account } from '../shares.ts';
 import { now, type Timespec } from '../time.ts';
 import { S_IFLNK, type Attr, type Entry, type Request } from './filesystem.ts';
 import { entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
@@ -7,7 +8,7 @@ import { entryOf, nodeId, serialOf, type NodeId } from './node-id.ts';
 /** What `ln -sf` of coreutils calls a link before it renames it over the one that is there. */
 const TEMPORARY = /^Cu[A-Za-z0-9]{6}$/;
 
-/** Links that wait to be renamed to `.bundle`; the oldest is forgotten. */
+/** Links that wait to be renamed to `.bundle`; the oldest of who has the most is forgotten. */
 const WAITING_BUNDLES_LIMIT = 128;
 
 /** Entry numbers of such links, between those of control entries and of `.proxy`. */
@@ -35,17 +36,20 @@ export function isWaitingId(id: NodeId): boolean {
 /** Links in containers' directories that are about to become `.bundle`. They do not outlive the daemon. */
 export class WaitingBundles {
   readonly #waiting = new Map<NodeId, Waiting>();
+  readonly #accountOf: (uid: number) => Account;
   #next = 0;
 
+  constructor(accountOf: (uid: number) => Account) {
+    this.#accountOf = accountOf;
+  }
+
   make({ caller }: Request, { serial }: Container, name: string, text: string): Entry {
-    const id = nodeId(serial, FIRST + (this.#next++ % WAITING_BUNDLES_LIMIT));
+    if (this.#waiting.size === WAITING_BUNDLES_LIMIT) this.#forgetOne();
+    let id: NodeId;
+    do id = nodeId(serial, FIRST + (this.#next++ % WAITING_BUNDLES_LIMIT));
+    while (this.#waiting.has(id));
     const { uid, gid } = caller;
-    this.#waiting.delete(id);
     this.#waiting.set(id, { id, name, text, uid, gid, time: now() });
-    for (const oldest of this.#waiting.keys()) {
-      if (this.#waiting.size <= WAITING_BUNDLES_LIMIT) break;
-      this.#waiting.delete(oldest);
-    }
     return this.#entry(id);
   }
 
@@ -75,6 +79,16 @@ export class WaitingBundles {
     const found = this.#named(container, name);
     if (found) this.#waiting.delete(found.id);
     return found?.text;
+  }
+
+  #forgetOne(): void {
+    const byAccount = new Map<Account, NodeId[]>();
+    for (const { id, uid } of this.#waiting.values()) {
+      const account = this.#accountOf(uid);
+      byAccount.set(account, [...(byAccount.get(account) ?? []), id]);
+    }
+    const most = [...byAccount.values()].reduce((one, other) => (other.length > one.length ? other : one), []);
+    for (const oldest of most.slice(0, 1)) this.#waiting.delete(oldest);
   }
 
   #named({ serial }: Container, name: string): Waiting | undefined {
