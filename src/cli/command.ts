@@ -43,6 +43,9 @@ export interface Definition<Table extends OptionTable> {
 /** A command as `main.ts` sees it. */
 export interface Command {
   help(): string;
+  /** What there is to type behind `nsdir NAME`: its options, and the usage, which says what its words are. */
+  readonly usage: string;
+  readonly options: OptionTable;
   /** Throws `UsageError` if the words do not fit. */
   run(argv: readonly string[]): Promise<number>;
 }
@@ -74,6 +77,8 @@ export function defineCommand<const Table extends OptionTable>(definition: Defin
   const help = () => helpText(definition, options);
   return {
     help,
+    usage: definition.usage,
+    options,
     async run(argv) {
       checkDashes(definition, options, argv);
       const parsed = parse(options, argv);

@@ -68,6 +68,11 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'say what this machine has, lacks, and how to mend it',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
+  {
+    name: 'completion',
+    summary: 'print what makes bash complete command lines of nsdir',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
   { name: 'daemon', load: async () => (await import('./commands/daemon.ts')).daemon },
 ];
 
