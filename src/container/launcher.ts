@@ -4,6 +4,7 @@ import { FsError } from '../errno.ts';
 import { pid as checkedPid, serial as checkedSerial, type Pid, type Serial } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { PinnedProcess } from './container.ts';
+import { exitStatus, knownProtocol, OLDEST_PROTOCOL, PROTOCOL, within, type ExitStatus } from './launcher-protocol.ts';
 import { connectLauncher, LauncherLink, spawnLauncher, type LauncherPlace } from './launcher-link.ts';
 import {
   bundleWords,
@@ -15,25 +16,14 @@ import {
   type StartSpec,
 } from './launcher-start.ts';
 
+export type { ExitStatus } from './launcher-protocol.ts';
 export type { BundleSpec, RestoreSpec, StartSpec } from './launcher-start.ts';
-
-/** Number of the protocol (`PROTOCOL`, src/init/nsdir-init.h). */
-const PROTOCOL = 3;
-
-/** The oldest that starts containers as this daemon asks for it: a launcher outlives the version that started it. */
-const OLDEST_PROTOCOL = 1;
-
-/** How long a launcher may take to say welcome, or to quit. */
-const ANSWER_LIMIT_MS = 3000;
 
 /** After this, a launcher that could not be had is tried again. */
 const RECONNECT_AGAIN_MS = 200;
 
 /** An exit that could not be taken down, for want of room say, is told again after this. */
 const EXIT_AGAIN_MS = 1000;
-
-/** How a process ended, as wait(2) tells. */
-export type ExitStatus = { readonly code: number } | { readonly signal: number };
 
 export interface LauncherOptions extends LauncherPlace {
   /**
@@ -280,32 +270,5 @@ export class Launcher {
       if (this.#over !== 'no') return;
       setTimeout(() => void this.#exited(link, serial, pid, status), EXIT_AGAIN_MS).unref();
     }
-  }
-}
-
-/** Throws EPROTO for a launcher of a newer version, or of one that is too old. */
-function knownProtocol(text: string): number {
-  const number = Number(text);
-  if (number >= OLDEST_PROTOCOL && number <= PROTOCOL) return number;
-  throw new FsError('EPROTO', `the launcher speaks protocol ${text}, not ${PROTOCOL}`);
-}
-
-/** Meaning of wait(2)'s status word (bits/waitstatus.h). */
-function exitStatus(status: number): ExitStatus {
-  const signal = status & 0x7f;
-  return signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
-}
-
-async function within<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new FsError('ETIMEDOUT', `The launcher did not answer "${what}" within ${ANSWER_LIMIT_MS} ms`));
-    }, ANSWER_LIMIT_MS);
-  });
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
