@@ -3,6 +3,7 @@ import { Journal } from '../journal/journal.ts';
 import type { Serial } from '../ids.ts';
 import { now, type Timespec } from '../time.ts';
 import { chainOf, type Container } from './container.ts';
+import { ReadMarks } from './read-marks.ts';
 
 /** What `.events` can say (docs/semantics.md). */
 export type EventName =
@@ -104,8 +105,12 @@ export class Events {
   #written = 0;
   #writtenNames = 0;
 
-  constructor(journal: Journal<EventRecord>, history: readonly EventRecord[]) {
+  /** How far readers have come. */
+  readonly marks: ReadMarks;
+
+  constructor(journal: Journal<EventRecord>, history: readonly EventRecord[], marks: ReadMarks) {
     this.#journal = journal;
+    this.marks = marks;
     this.#records = newest(history);
     this.#names = namesIn(this.#records);
     this.#sequence = this.#records.at(-1)?.sequence ?? 0;
@@ -115,7 +120,7 @@ export class Events {
 
   static open(path: string): Events {
     const { journal, entries } = Journal.open<EventRecord>(path);
-    return new Events(journal, entries);
+    return new Events(journal, entries, new ReadMarks(`${path}-read`));
   }
 
   /** Number of the newest event; 0 if there was none. */

@@ -45,6 +45,7 @@ export class ArrivalNodes {
 
   async setattr(id: NodeId, changes: AttrChanges): Promise<Attr> {
     const haunting = this.#arrivals.of(id);
+    haunting.written();
     if (isGhost(id)) changeGhost(haunting.ghost(id), changes);
     else {
       const name = haunting.fileNames.get(indexOf(id));
@@ -55,7 +56,8 @@ export class ArrivalNodes {
     return this.getattr(id);
   }
 
-  readlink(id: NodeId): string {
+  async readlink(request: Request, id: NodeId): Promise<string> {
+    await this.#refuseDone(request, id);
     return this.#arrivals.of(id).ghost(id).target ?? '';
   }
 
@@ -144,6 +146,7 @@ export class ArrivalNodes {
     const haunting = this.#arrivals.of(id);
     const empties = (flags & O_TRUNC) !== 0;
     if (isGhost(id)) {
+      if ((flags & O_ACCMODE) === 0) await this.#refuseDone(request, id);
       if (empties) changeGhost(haunting.ghost(id), { size: 0 });
       return { handle, noFlush: (flags & O_ACCMODE) === 0 };
     }
@@ -166,6 +169,7 @@ export class ArrivalNodes {
     }
     const haunting = this.#arrivals.of(id);
     const ghost = haunting.ghost(id);
+    haunting.written();
     ghost.size = Math.max(ghost.size, offset + data.length);
     if (offset === 0) ghost.text = Buffer.from(data.subarray(0, STATE_BYTES)).toString('utf8');
     if (ghost.name === state.name) await this.#arrivals.keepState(haunting);
@@ -187,6 +191,13 @@ export class ArrivalNodes {
 
   async release(handle: number): Promise<void> {
     await this.#arrivals.release(handle);
+  }
+
+  /** Throws ESTALE, upon which the kernel looks the name up again, for who has done with unpacking (open(2), path_lookup). */
+  async #refuseDone(request: Request, id: NodeId): Promise<void> {
+    if (await this.#arrivals.isDone(request, this.#arrivals.of(id), true)) {
+      throw new FsError('ESTALE', 'the container was restored, and is to be seen now');
+    }
   }
 
   /** Whether what arrives is written by somebody else than who unpacks it. */

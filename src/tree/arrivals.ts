@@ -62,6 +62,24 @@ export class Arrivals {
     return isForAll || haunting.isUnpacker(this.#machine.files, caller.pid) ? haunting : undefined;
   }
 
+  /**
+   * Whether the caller, who sees the archive, has done with it, and is made to see the container from here on: an archiver
+   * unpacks until it ends; of any other program it is known only by what it does. `asked`: it reads or removes.
+   */
+  async isDone({ caller }: Request, haunting: Haunting, asked: boolean): Promise<boolean> {
+    const { container, restored } = haunting;
+    if (!restored || container.phase === 'declared' || (!asked && !haunting.isQuiet)) return false;
+    if (await isArchiver(caller.pid)) return false;
+    haunting.removeUnpacker(caller.pid);
+    return true;
+  }
+
+  /** As `seenBy`, but for who has done with it. `removes`: the caller takes something away. */
+  async stillSeenBy(request: Request, container: Container, removes: boolean): Promise<Haunting | undefined> {
+    const haunting = this.seenBy(request, container);
+    return haunting && (await this.isDone(request, haunting, removes)) ? undefined : haunting;
+  }
+
   of(id: NodeId): Haunting {
     const haunting = this.#hauntings.get(serialOf(id));
     if (!haunting) throw new FsError('ENOENT', 'what arrived here is gone');

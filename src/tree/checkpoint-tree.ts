@@ -66,7 +66,7 @@ export class CheckpointTree implements Filesystem {
     if (isImages(parent)) return await this.#lookupWithin(request, parent, name);
     const container = this.#directory(parent);
     if (!container || !name.startsWith('.')) return await this.#inner.lookup(request, parent, name);
-    const haunting = this.#arrivals.seenBy(request, container);
+    const haunting = await this.#arrivals.stillSeenBy(request, container, false);
     const ghost = haunting?.named(parent, name);
     // Others are not told, for one, that it runs.
     if (ghost && haunting?.isUnpacker(this.#machine.files, request.caller.pid)) return fleetingEntry(ghostAttr(ghost));
@@ -99,7 +99,7 @@ export class CheckpointTree implements Filesystem {
   }
 
   async readlink(request: Request, id: NodeId): Promise<string> {
-    return isArriving(id) ? this.#arriving.readlink(id) : await this.#inner.readlink(request, id);
+    return isArriving(id) ? await this.#arriving.readlink(request, id) : await this.#inner.readlink(request, id);
   }
 
   async mkdir(request: Request, parent: NodeId, name: string, mode: number): Promise<Entry> {
@@ -152,7 +152,7 @@ export class CheckpointTree implements Filesystem {
   }
 
   async unlink(request: Request, parent: NodeId, name: string): Promise<undefined> {
-    const haunting = this.#haunting(request, parent);
+    const haunting = await this.#haunting(request, parent, true);
     const ghost = haunting?.named(parent, name);
     if (haunting && ghost) haunting.remove(ghost);
     else if (isArriving(parent)) await this.#arriving.unlink(parent, name);
@@ -161,7 +161,7 @@ export class CheckpointTree implements Filesystem {
   }
 
   async rmdir(request: Request, parent: NodeId, name: string): Promise<undefined> {
-    const haunting = this.#haunting(request, parent);
+    const haunting = await this.#haunting(request, parent, true);
     const ghost = haunting?.named(parent, name);
     if (haunting && ghost) {
       if (haunting.in(ghost.id).length > 0) throw new FsError('ENOTEMPTY', `${name} has entries`);
@@ -175,10 +175,9 @@ export class CheckpointTree implements Filesystem {
   }
 
   async rename(request: Request, from: Place, to: Place, flags: number): Promise<undefined> {
-    const haunting = this.#haunting(request, from.parent);
+    const haunting = await this.#haunting(request, from.parent);
     const ghost = haunting?.named(from.parent, from.name);
-    const arrives = ghost !== undefined || isArriving(from.parent);
-    if (haunting && arrives) await this.#arriving.rename(request, haunting, from, to, ghost);
+    if (haunting && (ghost ?? isArriving(from.parent))) await this.#arriving.rename(request, haunting, from, to, ghost);
     else await this.#inner.rename(request, from, to, flags);
   }
 
@@ -213,8 +212,7 @@ export class CheckpointTree implements Filesystem {
 
   async readdir(request: Request, id: NodeId, cookie: number): Promise<Iterable<DirEntry>> {
     if (!isImages(id)) return await this.#inner.readdir(request, id, cookie);
-    const rows = await this.#list(request, id);
-    return rows
+    return (await this.#list(request, id))
       .map(({ number, name, attr }) => ({ name, cookie: FIRST_COOKIE + number, entry: fleetingEntry(attr) }))
       .filter((row) => row.cookie > cookie);
   }
@@ -277,10 +275,10 @@ export class CheckpointTree implements Filesystem {
   }
 
   /** The archive that has names in this directory, as this caller sees it. */
-  #haunting(request: Request, directory: NodeId): Haunting | undefined {
+  async #haunting(request: Request, directory: NodeId, removes = false): Promise<Haunting | undefined> {
     if (isArriving(directory)) return this.#arrivals.of(directory);
     const container = this.#directory(directory);
-    return container && this.#arrivals.seenBy(request, container);
+    return container && (await this.#arrivals.stillSeenBy(request, container, removes));
   }
 
   /** The container whose own directory this is. */

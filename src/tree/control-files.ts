@@ -113,6 +113,16 @@ export class ControlFiles {
     return this.#texts.read(handle, offset, size) ?? NO_BYTES;
   }
 
+  /** From a handle of a former daemon, of a container that is gone: its events are told on. `undefined` for what is none. */
+  readGone({ caller }: Request, id: NodeId, handle: number, offset: number, size: number): Uint8Array | undefined {
+    return this.#view.isGoneStream(id) ? this.#streams.read(handle, serialOf(id), caller, offset, size) : undefined;
+  }
+
+  /** As `readGone`. */
+  pollGone({ caller }: Request, id: NodeId, handle: number, events: number, wake?: number): number | undefined {
+    return this.#view.isGoneStream(id) ? events & this.#streams.poll(handle, serialOf(id), caller, wake) : undefined;
+  }
+
   /** Bytes of what somebody may have open of a container that is gone: its events are told on. */
   removedSize({ caller }: Request, id: NodeId): number {
     return this.#view.controlOf(id)?.stream ? this.#streams.size(serialOf(id), caller) : 0;

@@ -32,6 +32,8 @@ interface Stream {
   position: number;
   /** Opened with a former daemon, and not read yet with this one. */
   adopted: boolean;
+  /** Where it first came to the end; absent before. */
+  firstEnd: number | undefined;
   /** What to wake when there is more. */
   readonly wakes: Set<number>;
 }
@@ -90,44 +92,65 @@ export class EventStreams {
       case undefined:
     }
     this.#open.take(account);
-    const news = { base: 0, text: NOTHING, sequence: 0, position: 0, adopted: false, wakes: new Set<number>() };
+    const news = {
+      base: 0,
+      text: NOTHING,
+      sequence: 0,
+      position: 0,
+      adopted: false,
+      firstEnd: undefined,
+      wakes: new Set<number>(),
+    };
     this.#streams.set(handle, { serial, reader, account, ...news });
   }
 
   /** Never waits. `undefined` for a handle that was not opened here. */
   readOpen(handle: number, offset: number, size: number): Uint8Array | undefined {
     const stream = this.#streams.get(handle);
-    return stream && this.#read(stream, offset, size);
+    return stream && this.#read(handle, stream, offset, size);
   }
 
   /** A handle of a former daemon goes on where it was: the events' file outlives daemons. */
   read(handle: number, serial: Serial, reader: Reader, offset: number, size: number): Uint8Array {
-    return this.#read(this.#stream(handle, serial, reader), offset, size);
+    return this.#read(handle, this.#stream(handle, serial, reader), offset, size);
   }
 
   pollOpen(handle: number, wake: number | undefined): number | undefined {
     const stream = this.#streams.get(handle);
-    return stream && this.#poll(stream, wake);
+    return stream && this.#poll(handle, stream, wake);
   }
 
   poll(handle: number, serial: Serial, reader: Reader, wake: number | undefined): number {
-    return this.#poll(this.#stream(handle, serial, reader), wake);
+    return this.#poll(handle, this.#stream(handle, serial, reader), wake);
   }
 
-  #read(stream: Stream, offset: number, size: number): Uint8Array {
+  #read(handle: number, stream: Stream, offset: number, size: number): Uint8Array {
     this.#refresh(stream);
-    if (stream.adopted) this.#resume(stream, offset);
+    if (stream.adopted) this.#resume(handle, stream, offset);
     const start = Math.max(0, offset - stream.base);
     const chunk = stream.text.subarray(start, start + size);
     stream.position = Math.max(stream.position, offset + chunk.length);
+    // Who comes to the end once may have read the file; who comes again follows it.
+    if (chunk.length === 0 && size > 0) {
+      stream.firstEnd ??= stream.position;
+      if (stream.position > stream.firstEnd) this.#mark(handle, stream);
+    }
     return chunk;
   }
 
-  #poll(stream: Stream, wake: number | undefined): number {
+  #poll(handle: number, stream: Stream, wake: number | undefined): number {
     this.#refresh(stream);
     if (stream.base + stream.text.length > stream.position) return POLLIN | POLLRDNORM;
-    if (wake !== undefined) this.#await(stream, wake);
+    if (wake !== undefined) {
+      this.#mark(handle, stream);
+      this.#await(stream, wake);
+    }
     return 0;
+  }
+
+  /** All is read: written down for the next daemon. */
+  #mark(handle: number, { position, sequence, base, text }: Stream): void {
+    if (position === base + text.length) this.#events.marks.set(handle, { offset: position, sequence });
   }
 
   release(handle: number): boolean {
@@ -135,6 +158,7 @@ export class EventStreams {
     if (stream) {
       this.#keep(stream, NOTHING);
       this.#open.give(stream.account);
+      this.#events.marks.delete(handle);
     }
     return this.#streams.delete(handle);
   }
@@ -149,9 +173,19 @@ export class EventStreams {
     return stream;
   }
 
-  /** Who read more from the former daemon than is kept of it goes on with the first event of this one. */
-  #resume(stream: Stream, offset: number): void {
+  /**
+   * Who followed goes on behind his mark. Of who only read, and more than is kept of it, it is not known how far he came: he
+   * goes on with the first event of this daemon.
+   */
+  #resume(handle: number, stream: Stream, offset: number): void {
     stream.adopted = false;
+    const mark = this.#events.marks.of(handle);
+    if (mark && offset >= mark.offset) {
+      this.#keep(stream, Buffer.from(this.#events.textSince(stream.serial, mark.sequence, stream.reader)));
+      stream.base = mark.offset;
+      stream.firstEnd = mark.offset;
+      return;
+    }
     if (offset <= stream.text.length) return;
     const own = Buffer.byteLength(this.#events.textSince(stream.serial, this.#events.inherited, stream.reader));
     stream.base = offset - (stream.text.length - own);

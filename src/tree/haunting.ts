@@ -15,6 +15,9 @@ const GHOSTS_LIMIT = 16_384;
 /** Processes that unpack into one container. */
 const UNPACKERS_LIMIT = 64;
 
+/** How long after its last write a process that is no archiver is taken to go on unpacking. */
+const UNPACKING_MS = 1000;
+
 /** A name of an archive that means nothing: it is there for who unpacks it, with the attributes it was given. */
 export interface Ghost {
   readonly id: NodeId;
@@ -45,6 +48,7 @@ export class Haunting {
   readonly #ghosts = new Map<NodeId, Ghost>();
   #next = 1;
   #nextFile = 1;
+  #writtenMs = Date.now();
 
   constructor(container: Container) {
     this.container = container;
@@ -56,12 +60,28 @@ export class Haunting {
 
   /** This process unpacks: it sees what it has written also when the container runs. */
   addUnpacker(files: FileAccess, pid: Pid): void {
+    this.written();
     const startTime = readStat(files, pid)?.starttime;
     if (startTime !== undefined && this.#unpackers.size < UNPACKERS_LIMIT) this.#unpackers.set(pid, startTime);
   }
 
   isUnpacker(files: FileAccess, pid: Pid): boolean {
     return readStat(files, pid)?.starttime === this.#unpackers.get(pid) && this.#unpackers.has(pid);
+  }
+
+  /** This one has done with it: it sees what the container is. */
+  removeUnpacker(pid: Pid): void {
+    this.#unpackers.delete(pid);
+  }
+
+  /** Somebody wrote to what is here. */
+  written(): void {
+    this.#writtenMs = Date.now();
+  }
+
+  /** Nobody has written anything for some time. */
+  get isQuiet(): boolean {
+    return Date.now() - this.#writtenMs >= UNPACKING_MS;
   }
 
   hasUnpackers(files: FileAccess): boolean {

@@ -204,7 +204,7 @@ export class Tree implements Filesystem {
   }
 
   async read(request: Request, id: NodeId, handle: number, offset: number, size: number): Promise<Uint8Array> {
-    const held = this.#files.readOpen(handle, offset, size);
+    const held = this.#files.readOpen(handle, offset, size) ?? this.#files.readGone(request, id, handle, offset, size);
     return held ?? (await this.#files.read(request, this.#control(id), handle, offset, size));
   }
 
@@ -242,7 +242,9 @@ export class Tree implements Filesystem {
 
   poll(request: Request, id: NodeId, handle: number, events: number, wake: number | undefined): number {
     return (
-      this.#files.pollOpen(handle, events, wake) ?? this.#files.poll(request, this.#control(id), handle, events, wake)
+      this.#files.pollOpen(handle, events, wake) ??
+      this.#files.pollGone(request, id, handle, events, wake) ??
+      this.#files.poll(request, this.#control(id), handle, events, wake)
     );
   }
 

@@ -54,6 +54,11 @@ export class View {
     return control;
   }
 
+  /** Whether it is the `.events` of a container that was removed. */
+  isGoneStream(id: NodeId): boolean {
+    return !this.registry.get(serialOf(id)) && entryNumbered(entryOf(id))?.stream === true;
+  }
+
   /** Throws ENOENT or ENOTDIR. */
   directory(id: NodeId): Directory {
     const { container, control } = this.node(id);

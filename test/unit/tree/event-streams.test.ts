@@ -113,6 +113,33 @@ describe('EventStreams.read', () => {
     expect(Buffer.from(next).toString().split('\n')).toHaveLength(2);
   });
 
+  test.each(['polls', 'comes to the end again and again'])(
+    'a handle of a former daemon that %s misses nothing',
+    (how) => {
+      using dir = scratch();
+      const { serial } = registryOf('web').at('web');
+      let [heard, number] = ['', 0];
+      for (let daemon = 0; daemon < 4; daemon++) {
+        const events = Events.open(dir.at('events'));
+        const streams = new EventStreams(events, () => undefined, 9999);
+        if (daemon === 0) streams.open(2, serial, AS_ROOT);
+        const follow = () => {
+          for (let text = '.'; text !== ''; heard += text) {
+            text = Buffer.from(streams.read(2, serial, AS_ROOT, heard.length, 4096)).toString();
+          }
+          if (how === 'polls') expect(streams.poll(2, serial, AS_ROOT, 1)).toBe(0);
+        };
+        follow();
+        for (let round = 0; round < 30; round++) {
+          for (let i = 0; i < 100; i++) events.emit(registryOf('web').at('web'), 'signalled', ++number);
+          if (round < 29) follow();
+        }
+      }
+      const numbers = heard.split('\n').flatMap((line) => (line === '' ? [] : Number(line.split('\t')[3])));
+      expect(numbers).toEqual(Array.from({ length: number - 100 }, (_, index) => index + 1));
+    },
+  );
+
   test('keeps offsets right for a reader who follows for very long', () => {
     using it = new Streams();
     it.streams.open(2, it.at('web').serial, AS_ROOT);
