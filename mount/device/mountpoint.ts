@@ -65,9 +65,12 @@ export function unmount(directory: string): Promise<ChildResult> {
 }
 
 /** Takes the topmost mount out of the tree; who holds it keeps it (umount(2), MNT_DETACH). */
-export function detach(directory: string): Promise<ChildResult> {
+export async function detach(directory: string): Promise<ChildResult> {
   const [command, ...options] = IS_ROOT ? ['umount', '--lazy', '--no-canonicalize'] : ['fusermount', '-u', '-z'];
-  return runBounded(command, [...options, '--', directory], UMOUNT_TIMEOUT_MS);
+  const result = await runBounded(command, [...options, '--', directory], UMOUNT_TIMEOUT_MS);
+  // That of busybox knows no long options, and looks at no path.
+  const isUnknown = IS_ROOT && result.status !== 0 && /(unrecognized|unknown|invalid) option/.test(result.stderr);
+  return isUnknown ? runBounded(command, ['-l', '--', directory], UMOUNT_TIMEOUT_MS) : result;
 }
 
 /**

@@ -8,12 +8,12 @@ import { instanceFor, type Instance } from '../instance.ts';
 import { Failure } from './command.ts';
 
 /** How long another `nsdir mount` or `umount` of the same instance is waited for: a mount bounds its own waits below this. */
-const LOCK_TIMEOUT_S = 60;
+const LOCK_TIMEOUT_MS = 60_000;
 
 /** How often the file may vanish between opening and locking. */
 const MAX_ATTEMPTS = 10;
 
-/** Of util-linux, as mount(8) is. */
+/** Of util-linux or busybox, whose has no `--timeout`. */
 const FLOCK = 'flock';
 
 /** The descriptor flock(1) opens, the first free one. */
@@ -84,10 +84,12 @@ interface Holder {
 
 /** A child that has the lock; `undefined` if it could not be had in time. */
 async function hold(file: string): Promise<Holder | undefined> {
-  const command = ['--timeout', String(LOCK_TIMEOUT_S), file, 'sh', '-c', 'echo; exec cat'];
-  const child = spawn(FLOCK, command, { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' });
+  const child = spawn(FLOCK, [file, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'], cwd: '/' });
+  const timer = setTimeout(() => child.kill('SIGKILL'), LOCK_TIMEOUT_MS);
+  let missing: string | undefined;
   const ended = new Promise<void>((resolve) => {
-    child.once('error', () => {
+    child.once('error', (error) => {
+      missing = systemErrno(error) ?? error.message;
       resolve();
     });
     child.once('exit', () => {
@@ -99,5 +101,8 @@ async function hold(file: string): Promise<Holder | undefined> {
       resolve({ child, ended });
     });
   });
-  return (await Promise.race([held, ended])) ?? undefined;
+  const holder = (await Promise.race([held, ended])) ?? undefined;
+  clearTimeout(timer);
+  if (missing !== undefined) throw new Failure(`Cannot run ${FLOCK}(1): ${missing}; install util-linux`);
+  return holder;
 }

@@ -22,6 +22,9 @@
 #define PROGRAM PLACE "/nsdir-init"
 #define TITLE "nsdir-init "
 
+/* Flags that make a mount read-only, whatever it was. */
+#define READ_ONLY (MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NODEV)
+
 /*
  * The descriptor the program is started with, and the first that is free for others. CHANNEL is open only if an init of
  * protocol 1 started this, whose launcher outlived an upgrade, and hears there that it is ready.
@@ -30,13 +33,17 @@ enum { COMMANDS = 3, CHANNEL = 4, FIRST_FREE = 5 };
 
 static bool placed;
 
-/* The program that the daemon keeps beside the sockets of inits; false where there is none that can be run. */
+/*
+ * The program that the daemon keeps beside the sockets of inits; false where there is none that can be run. Not access(2): of
+ * a file system that is mounted noexec, that says no to everything, but where the program is bound it may be executed.
+ */
 bool program_beside(const struct spec *spec, char path[PATH_MAX])
 {
 	const char *slash = strrchr(spec->socket, '/');
+	struct stat found;
 
 	return slash && snprintf(path, PATH_MAX, "%.*s/nsdir-init", (int)(slash - spec->socket), spec->socket) < PATH_MAX &&
-	       access(path, X_OK) == 0;
+	       stat(path, &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & S_IXUSR);
 }
 
 /*
@@ -55,8 +62,11 @@ const char *place_program(const struct spec *spec)
 	if (fd < 0)
 		return "make " PROGRAM;
 	close(fd);
-	if (bind_host_tree(&host_trees.program, source, PROGRAM) ||
-	    mount(NULL, PROGRAM, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NODEV, NULL))
+	if (bind_host_tree(&host_trees.program, source, PROGRAM))
+		return "bind " PROGRAM;
+	/* Who is root in a user namespace only cannot take away what the host's mount forbids (mount_namespaces(7)). */
+	if (mount(NULL, PROGRAM, NULL, READ_ONLY, NULL) &&
+	    mount(NULL, PROGRAM, NULL, READ_ONLY | MS_NOSUID | MS_NOEXEC, NULL))
 		return "bind " PROGRAM;
 	placed = true;
 	return NULL;

@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import { userInfo } from 'node:os';
 import { type FileAccess, readIfThere } from '../files.ts';
 
@@ -31,10 +32,13 @@ export function idMap(files: FileAccess, file: string, user: { name: string; uid
   return `0 ${own} 1\n${range ? `1 ${range.first} ${range.count}\n` : ''}`;
 }
 
+/** Where the programs are that map them; that of NixOS comes first, whose others are not setuid. */
+const DIRECTORIES = ['/run/wrappers/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin'];
+
 /** Kinds of ids: what the launcher calls them, which program maps them, and where ranges are. */
 const KINDS = [
-  { variable: 'NSDIR_UIDS', program: '/usr/bin/newuidmap', file: '/etc/subuid' },
-  { variable: 'NSDIR_GIDS', program: '/usr/bin/newgidmap', file: '/etc/subgid' },
+  { variable: 'NSDIR_UIDS', program: 'newuidmap', file: '/etc/subuid' },
+  { variable: 'NSDIR_GIDS', program: 'newgidmap', file: '/etc/subgid' },
 ] as const;
 
 /** What a launcher of an ordinary user is told of his subordinate ids (src/init/usernamespace.c); nothing for root's. */
@@ -43,7 +47,8 @@ export function subordinateEnvironment(files: FileAccess): NodeJS.ProcessEnv {
   if (uid === 0) return {};
   const known = KINDS.flatMap(({ variable, program, file }) => {
     const [range] = subordinateIds(files, file, { name, uid });
-    return range && isExecutable(program) ? [[variable, `${program} ${range.first} ${range.count}`]] : [];
+    const found = DIRECTORIES.map((directory) => path.join(directory, program)).find(isExecutable);
+    return range && found !== undefined ? [[variable, `${found} ${range.first} ${range.count}`]] : [];
   });
   return Object.fromEntries(known) as NodeJS.ProcessEnv;
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { bad, type Check, good } from './check.ts';
+import { install } from './install.ts';
 import { OWN_UID } from '../../own-user.ts';
 
 const PROGRAM = 'fusermount';
@@ -12,9 +13,9 @@ const S_ISUID = 0o4000;
 export const fusermount: Check = {
   name: PROGRAM,
   required: true,
-  probe() {
+  probe({ files }) {
     const found = inPath(PROGRAM);
-    if (found === undefined) return bad('none', `there is no ${PROGRAM} in PATH`, 'apt-get install fuse3');
+    if (found === undefined) return bad('none', `there is no ${PROGRAM} in PATH`, install(files, 'fusermount'));
     const { mode, uid } = statSync(found);
     if (OWN_UID === 0 || (uid === 0 && (mode & S_ISUID) !== 0)) return good(found);
     return bad(found, `${found} is not setuid root: only root can mount by it`, `chmod u+s ${found}`);

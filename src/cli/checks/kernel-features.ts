@@ -4,6 +4,11 @@ import { bad, type Check, good } from './check.ts';
 /** What newer kernels do better; nsdir works without. */
 const FEATURES = [
   { name: 'clone3 into a cgroup', since: [5, 7], without: 'a container starts beside its cgroup and is moved into it' },
+  {
+    name: 'setns by pidfd',
+    since: [5, 8],
+    without: 'no running process can enter a container, nor can one be started inside another',
+  },
   { name: 'cgroup.kill', since: [5, 14], without: 'killing freezes, kills one by one and thaws' },
   {
     name: 'FUSE resend',

@@ -1,3 +1,5 @@
+import { readIfThere, type FileAccess } from '../../files.ts';
+import { words } from '../../cgroup/text.ts';
 import { findHierarchy } from '../../cgroup/hierarchy.ts';
 import { bad, type Check, good } from './check.ts';
 
@@ -10,12 +12,20 @@ export const limits: Check = {
   required: false,
   probe({ files }) {
     let controllers: readonly string[];
+    let mountPoint: string;
     try {
-      ({ controllers } = findHierarchy(files));
+      ({ controllers, mountPoint } = findHierarchy(files));
     } catch {
       return good('no cgroup v2'); // Which is another check's to complain of.
     }
     const lacking = LIMITING.filter((name) => !controllers.includes(name));
+    if (lacking.length === 0 && isHeld(files, mountPoint, controllers)) {
+      return bad(
+        'not handed out',
+        `containers cannot be limited: there are processes in ${mountPoint} itself, the cgroup of a container`,
+        `mkdir ${mountPoint}/init && for each in $(cat ${mountPoint}/cgroup.procs); do echo $each >${mountPoint}/init/cgroup.procs; done`,
+      );
+    }
     if (lacking.length === 0) return good(LIMITING.join(' '));
     return bad(
       `without ${lacking.join(', ')}`,
@@ -24,3 +34,14 @@ export const limits: Check = {
     );
   },
 };
+
+/**
+ * Whether controllers cannot be handed on. In a container the root of what is seen is a cgroup like others (it has a
+ * `cgroup.type`): one with processes in it may not hand controllers to children (cgroup-v2.rst, "No Internal Process Constraint").
+ */
+function isHeld(files: FileAccess, mountPoint: string, controllers: readonly string[]): boolean {
+  const at = (name: string) => readIfThere(files, `${mountPoint}/${name}`);
+  const given = words(at('cgroup.subtree_control') ?? '');
+  if (at('cgroup.type') === undefined || LIMITING.every((name) => given.includes(name))) return false;
+  return controllers.length > 0 && (at('cgroup.procs') ?? '') !== '';
+}

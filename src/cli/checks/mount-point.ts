@@ -1,5 +1,4 @@
 import { systemErrno } from '../../errno.ts';
-import type { FileAccess } from '../../files.ts';
 import type { Instance } from '../../instance.ts';
 import type { Mount } from '../../mountinfo.ts';
 import { bad, type Check, good, type Machine, type Outcome } from './check.ts';
@@ -14,7 +13,7 @@ export const mountPoint: Check = {
       const around = await machine.mountOf(directory);
       return around !== undefined && isOurs(around)
         ? insideOutcome(directory, around)
-        : directoryOutcome(machine.files, directory);
+        : await directoryOutcome(machine, directory);
     }
     const ailment = await machine.ailmentOf(top);
     if (isOurs(top)) {
@@ -44,9 +43,9 @@ function insideOutcome(directory: string, { mountPoint: tree }: Mount): Outcome 
 }
 
 /** Nothing is mounted there, and no tree of ours is around it, so asking cannot hang. */
-function directoryOutcome(files: FileAccess, directory: string): Outcome {
+async function directoryOutcome(machine: Machine, directory: string): Promise<Outcome> {
   try {
-    const entries = files.readdirSync(directory);
+    const entries = machine.files.readdirSync(directory);
     if (entries.length === 0) return good(`${directory}: an empty directory`);
     return bad(
       `${directory}: ${entries.length === 1 ? '1 entry' : `${entries.length} entries`}`,
@@ -55,7 +54,7 @@ function directoryOutcome(files: FileAccess, directory: string): Outcome {
     );
   } catch (error) {
     const errno = systemErrno(error);
-    if (errno === 'ENOENT') return good(`${directory}: will be made`);
+    if (errno === 'ENOENT') return missingOutcome(machine, directory);
     if (errno === 'ENOTDIR') {
       return bad(`${directory}: no directory`, `${directory} is no directory`, 'mount elsewhere: nsdir mount DIR');
     }
@@ -65,6 +64,18 @@ function directoryOutcome(files: FileAccess, directory: string): Outcome {
       'sudo',
     );
   }
+}
+
+/** What is not there is made by `nsdir mount`, but not where nobody can. */
+async function missingOutcome({ mountOf }: Machine, directory: string): Promise<Outcome> {
+  const around = await mountOf(directory);
+  const isReadOnly = around !== undefined && [...around.options, ...around.superOptions].includes('ro');
+  if (!isReadOnly) return good(`${directory}: will be made`);
+  return bad(
+    `${directory}: none`,
+    `${directory} cannot be made: ${around.mountPoint} is mounted read-only`,
+    `mount elsewhere: nsdir mount DIR, say /var/lib${directory}, with NSDIR_MOUNT=DIR for the other commands`,
+  );
 }
 
 /** Whether the finding's mount point has a healthy tree already. */

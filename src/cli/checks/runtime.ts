@@ -1,5 +1,6 @@
 import { FsError } from '../../errno.ts';
 import { bad, type Check, good } from './check.ts';
+import { install } from './install.ts';
 
 /** What runs OCI bundles. */
 export const runtime: Check = {
@@ -10,7 +11,7 @@ export const runtime: Check = {
       return good(machine.runtime());
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
-      return bad('none', `Cannot run bundles: ${error.message}`, 'apt install runc');
+      return bad('none', `Cannot run bundles: ${error.message}`, install(machine.files, 'runc'));
     }
   },
 };

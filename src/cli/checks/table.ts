@@ -13,6 +13,7 @@ import { KERNEL_FEATURES } from './kernel-features.ts';
 import { mountPoint } from './mount-point.ts';
 import { node } from './node.ts';
 import { runtime } from './runtime.ts';
+import { stateDirectory } from './state-directory.ts';
 import { ownCgroup, ownIds, privateMachine, userNamespaces } from './without-root.ts';
 
 /** What the device needs, and what it does better with. One more is one more row. */
@@ -24,6 +25,7 @@ const DEVICE_CHECKS: readonly Check[] = [
   limits,
   init,
   mountPoint,
+  stateDirectory,
   ...KERNEL_FEATURES,
   entering,
   criu,

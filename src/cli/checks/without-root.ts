@@ -4,6 +4,7 @@ import { readIfThere } from '../../files.ts';
 import { subordinateIds } from '../../proc/subordinate-ids.ts';
 import { bad, type Check, good } from './check.ts';
 import { inPath } from './fusermount.ts';
+import { install } from './install.ts';
 
 /** Settings that keep ordinary users from making user namespaces, with the value that does. */
 const LOCKS = [
@@ -52,7 +53,7 @@ export const ownIds: Check = {
       `containers have no ids but 0: ${problem}`,
       lacking.length > 0
         ? `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${name}`
-        : 'apt-get install uidmap',
+        : install(files, 'uidmap'),
     );
   },
 };

@@ -140,6 +140,20 @@ describe('CHECKS', () => {
       remedy: /nsdir mount DIR/,
     },
     {
+      what: 'a mount point that cannot be made',
+      changes: {
+        machine: {
+          files: Volume.fromJSON(
+            Object.fromEntries(Object.entries(FILES).filter(([file]) => file !== '/namespaces')),
+          ) as unknown as FileAccess,
+          mountOf: () => Promise.resolve({ ...mounted('erofs'), mountPoint: '/', options: ['ro'] }),
+        },
+      },
+      name: 'mount point',
+      problem: /cannot be made: \/ is mounted read-only/,
+      remedy: /nsdir mount DIR/,
+    },
+    {
       what: 'files below the mount point',
       changes: { files: { '/namespaces/precious': 'x' } },
       name: 'mount point',
@@ -171,7 +185,7 @@ describe('CHECKS', () => {
       ok: false,
       found: 'none',
       problem: 'Cannot run bundles: there is neither runc nor crun here',
-      remedy: 'apt install runc',
+      remedy: 'install what Debian calls runc',
     });
   });
 
@@ -186,7 +200,7 @@ describe('CHECKS', () => {
   });
 
   test.each([
-    { release: '5.6.19', lacks: ['clone3 into a cgroup', 'cgroup.kill', 'FUSE resend'] },
+    { release: '5.6.19', lacks: ['clone3 into a cgroup', 'setns by pidfd', 'cgroup.kill', 'FUSE resend'] },
     { release: '5.14.0-570.el9', lacks: ['FUSE resend'] },
     { release: '6.1.0-28-amd64', lacks: ['FUSE resend'] },
     { release: '6.9.0', lacks: [] },
@@ -228,7 +242,8 @@ describe('enteringOn', () => {
     ['arm64', { ok: true, found: 'aarch64, by ptrace: written from its manuals, untested' }],
     ['riscv64', { ok: false, remedy: 'start commands inside with nsdir run' }],
   ])('on %s', async (machine, finding) => {
-    const [found] = await runChecks([enteringOn(machine)], {} as Machine, instanceFor('/namespaces'));
+    const files = Volume.fromJSON({}) as unknown as FileAccess;
+    const [found] = await runChecks([enteringOn(machine)], { files } as Machine, instanceFor('/namespaces'));
     expect(found).toMatchObject({ name: 'entering', required: false, ...finding });
   });
 });
@@ -252,4 +267,52 @@ test.each([
     found: `/namespaces: ${counted}`,
     problem: expect.stringContaining('would be hidden') as string,
   });
+});
+
+test.each([
+  ['ID=debian\n', 'apt-get install runc'],
+  ['NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\n', 'apt-get install runc'],
+  ['ID=fedora\n', 'dnf install runc'],
+  ["ID='arch'\n", 'pacman -S runc'],
+  ['ID=alpine\n', 'apk add runc'],
+  ['ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"\n', 'zypper install runc'],
+  ['ID=nixos\n', 'install what Debian calls runc'],
+])('what is missing is installed in the way of the machine that says %j', async (release, remedy) => {
+  const runtime = () => {
+    throw new FsError('ENOENT', 'there is none');
+  };
+  const found = await findings({ files: { '/etc/os-release': release }, machine: { runtime } });
+  expect(found.get('OCI runtime')).toMatchObject({ remedy });
+});
+
+test('processes in the root cgroup of a container keep it from limiting its own', async () => {
+  const cgroup = (name: string) => `/sys/fs/cgroup/cgroup.${name}`;
+  const files = { [cgroup('type')]: 'domain\n', [cgroup('procs')]: '1\n17\n', [cgroup('subtree_control')]: '\n' };
+  expect((await findings({ files })).get('limits')).toMatchObject({
+    ok: false,
+    problem: expect.stringContaining('processes in /sys/fs/cgroup itself') as string,
+  });
+  const given = { ...files, [cgroup('subtree_control')]: 'cpu memory pids\n' };
+  expect(lacking(await findings({ files: given }))).toEqual([]);
+  expect(lacking(await findings({ files: { ...files, [cgroup('procs')]: '' } }))).toEqual([]);
+});
+
+test.each([
+  ['0', []],
+  ['1', []],
+  ['3', ['entering']],
+])('with kernel.yama.ptrace_scope %s, lacking is %j', async (scope, names) => {
+  const files = { '/proc/sys/kernel/yama/ptrace_scope': `${scope}\n` };
+  expect(lacking(await findings({ files }))).toEqual(names);
+});
+
+test.each([
+  ['ext4', '/dev/vda3', '/var', []],
+  ['tmpfs', 'tmpfs', '/', []],
+  ['zfs', 'rpool/var', '/var', []],
+  ['tmpfs', 'tmpfs', '/var', ['state directory']],
+  ['fuseblk', '/dev/sdb1', '/var', ['state directory']],
+])('with a state directory in a %s of %s at %s, lacking is %j', async (type, source, mountPoint, names) => {
+  const mountOf = () => Promise.resolve({ ...mounted(type), source, mountPoint });
+  expect(lacking(await findings({ machine: { mountOf } }))).toEqual(names);
 });
