@@ -6,6 +6,7 @@ import { findHierarchy } from '../cgroup/hierarchy.ts';
 import type { Commit } from '../container/change.ts';
 import { chainOf, pathOf, subtree } from '../container/container.ts';
 import { Registry } from '../container/registry.ts';
+import { systemErrno } from '../errno.ts';
 import { type Instance, NO_CGROUP, runFiles } from '../instance.ts';
 import { parseJournal } from '../journal/journal.ts';
 import { isAlive } from '../proc/process.ts';
@@ -73,9 +74,20 @@ async function readRegistry(instance: Instance): Promise<Registry> {
  */
 export async function removeTraces(instance: Instance): Promise<void> {
   await quitLauncher(instance);
-  await rm(instance.runDir, { recursive: true, force: true });
-  await rm(instance.stateDir, { recursive: true, force: true });
   await removeCgroups(cgroupDirectory(instance));
+  for (const directory of [instance.runDir, instance.stateDir]) await removeDirectory(directory);
+}
+
+/** With all that is in it. One that is a mount point stays, empty: it was not made here. */
+async function removeDirectory(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    await rm(path.join(directory, name), { recursive: true, force: true });
+  }
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (systemErrno(error) !== 'EBUSY' && systemErrno(error) !== 'ENOENT') throw error;
+  }
 }
 
 async function quitLauncher(instance: Instance): Promise<void> {

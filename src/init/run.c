@@ -145,6 +145,9 @@ static int handle_line(const char *line, const struct options *options, int *pid
 
 	if (sscanf(line, "pid %d", pid) == 1)
 		return options->log ? 0 : -1;
+	if (sscanf(line, "error %d", &number) == 1 && options->log && number != EAGAIN && number != EINVAL)
+		return fail(NOT_RUN, "cannot open %s for the output, as the container sees it: %s", options->log,
+			    strerror(number));
 	if (sscanf(line, "error %d", &number) == 1)
 		return fail(NOT_RUN, "cannot run \"%s\": %s", options->command[0], strerror(number));
 	if (sscanf(line, "status %d", &number) == 1)
