@@ -156,7 +156,8 @@ async function finishMove(machine: Machine, container: Container): Promise<void>
   const directory = machine.cgroupOf(container);
   // A checkpoint holds the processes one by one; criu lets go of them by itself.
   await waitUntil(() => !isTraced(machine, container), DUMP_END_MS);
-  if (container.init) await unlockNetwork(machine, container.serial, container.init);
+  const { init, kinds = [] } = container;
+  if (init && kinds.includes('net')) await unlockNetwork(machine, container.serial, init);
   tryWriteKnob(files, ownLeaf(directory), 'cgroup.freeze', '0');
   if (files.existsSync(directory)) {
     if (container.phase === 'frozen') await freeze(files, directory);

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { CRIU_ENVIRONMENT } from '../checkpoint/criu.ts';
+import { ifThere } from '../files.ts';
 import type { Serial } from '../ids.ts';
 import { isAlive, namespaceInode } from '../proc/process.ts';
 import type { PinnedProcess } from './container.ts';
@@ -25,7 +26,8 @@ export async function unlockNetwork({ files, log }: Machine, container: Serial, 
   const { pid, startTime } = init;
   const own = namespaceInode(files, pid, 'net');
   if (own === undefined || own === namespaceInode(files, 'self', 'net')) return;
-  const network = openSync(`/proc/${pid}/ns/net`, 'r');
+  const network = ifThere(() => openSync(`/proc/${pid}/ns/net`, 'r'));
+  if (network === undefined) return;
   try {
     if (!isAlive(files, pid, startTime)) return;
     for (const program of PROGRAMS) {
