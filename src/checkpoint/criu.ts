@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, ftruncateSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { release } from 'node:os';
 import { promisify } from 'node:util';
 import { FsError } from '../errno.ts';
@@ -20,6 +20,9 @@ const ASK_LIMIT_MS = 20_000;
 /** Bytes of what one criu logs; then its log is started anew. */
 const CRIU_LOG_LIMIT_BYTES = 64 << 20;
 const LOG_CHECK_MS = 1_000;
+
+/** What a log begins with then: what was said before is not known. */
+export const LOG_BEGUN_ANEW = '(nsdir: begun anew)\n';
 
 export interface Criu {
   /** Absolute path. */
@@ -87,6 +90,11 @@ function isBelow(version: readonly number[], other: readonly number[]): boolean 
 /** How long criu may take for what it does without any process. */
 export const CPU_LIMIT_MS = 20_000;
 
+/** A limit that a variable of the environment sets, or `usual`. */
+export function givenLimitMs(given: string | undefined, usual: number): number {
+  return given !== undefined && /^[1-9][0-9]{0,8}$/.test(given) ? Number(given) : usual;
+}
+
 export interface CriuRun {
   /** Criu's program and arguments. */
   readonly command: readonly string[];
@@ -100,8 +108,13 @@ export interface CriuRun {
   readonly log: string;
   readonly limitMs: number;
   /** Called with criu's pid after `limitMs`, and then every second: ends it, if it can be ended without harm. */
-  readonly press?: (pid: number) => void;
+  readonly press?: (pid: number) => Promise<void>;
+  /** Called once it was ended by a signal, whosoever: undoes what it cannot undo itself any more. */
+  readonly undo?: () => Promise<void>;
 }
+
+/** Where it, and whoever undoes what it did, finds the machine's programs. */
+export const CRIU_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } as const;
 
 /** Between two attempts to end a criu that is late, and how many there are. */
 const PRESS_EVERY_MS = 1_000;
@@ -112,13 +125,13 @@ const PRESSES_LIMIT = 60;
  * dies. Throws EIO with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then, it goes
  * on, because a process it has hold of might not survive its death.
  */
-export async function runCriu({ command, runner, known, workDir, log, limitMs, press }: CriuRun): Promise<void> {
+export async function runCriu({ command, runner, known, workDir, log, limitMs, press, undo }: CriuRun): Promise<void> {
   const out = openSync(`${workDir}/criu.out`, 'a', 0o600);
   const child = spawn(runner, ['private', known, ...command], {
     cwd: '/',
     detached: true,
     stdio: ['ignore', out, out],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: CRIU_ENVIRONMENT,
   });
   closeSync(out);
   const ended = new Promise<number | Error>((resolve) => {
@@ -133,12 +146,15 @@ export async function runCriu({ command, runner, known, workDir, log, limitMs, p
   if (outcome === 0) return;
   if (outcome === undefined) {
     for (let presses = 0; presses < PRESSES_LIMIT && press && child.pid !== undefined; presses++) {
-      press(child.pid);
-      if ((await within(ended, PRESS_EVERY_MS)) === undefined) continue;
+      await press(child.pid);
+      const late = await within(ended, PRESS_EVERY_MS);
+      if (late === undefined) continue;
+      if (late instanceof Error) await undo?.();
       throw new FsError('ETIMEDOUT', `it took more than ${limitMs} ms, and was ended`);
     }
     throw new FsError('ETIMEDOUT', `it took more than ${limitMs} ms, and goes on; its log is ${workDir}/${log}`);
   }
+  if (outcome instanceof Error) await undo?.();
   throw new FsError('EIO', explain(workDir, log) ?? (outcome instanceof Error ? outcome.message : 'criu failed'));
 }
 
@@ -171,6 +187,7 @@ function boundLog(file: string): () => void {
       if (statSync(file).size <= CRIU_LOG_LIMIT_BYTES) return;
       const fd = openSync(file, 'r+');
       ftruncateSync(fd);
+      writeSync(fd, LOG_BEGUN_ANEW, 0);
       closeSync(fd);
     } catch {
       // Not there yet.

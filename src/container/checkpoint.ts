@@ -3,7 +3,7 @@ import { arch, release } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dumpArguments, DUMP_LOG, externalMounts, type Surroundings } from '../checkpoint/arguments.ts';
-import { findCriu, runCriu } from '../checkpoint/criu.ts';
+import { findCriu, givenLimitMs, runCriu } from '../checkpoint/criu.ts';
 import { CPU_IMAGE } from '../checkpoint/criu-facts.ts';
 import { describeImages, PIECE_BYTES } from '../checkpoint/hashes.ts';
 import { encodeManifest, MANIFEST, type SavedBundle, type SavedVeth } from '../checkpoint/manifest.ts';
@@ -11,18 +11,20 @@ import { processes } from '../cgroup/cgroup.ts';
 import { isAskedToFreeze, freeze, thaw } from '../cgroup/freeze.ts';
 import { writeKnob } from '../cgroup/knob.ts';
 import { ownLeaf } from '../cgroup/paths.ts';
-import { FsError, systemErrno } from '../errno.ts';
+import { FsError } from '../errno.ts';
 import { readIfThere } from '../files.ts';
 import { pid as checkedPid, type Pid, type Serial } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import { readStat } from '../proc/process.ts';
 import { contains, frozenBy, isLive, pathOf, subtree, type Container } from './container.ts';
-import { makeImagePlace, type ImagePlace } from './images.ts';
+import { isFull, makeImagePlace, type ImagePlace } from './images.ts';
 import type { Machine } from './machine.ts';
 import { pressCriu } from './late-criu.ts';
 import { preflight } from './preflight.ts';
+import { standingOf } from './standing.ts';
 import { requireThere } from './still-there.ts';
 import { whatItHas } from './surroundings.ts';
+import { unlockNetwork } from './unlock-network.ts';
 import { vethsOf } from './veths.ts';
 import { currentProgram } from './program.ts';
 import { readyCriu, type ReadyCriu } from './ready-criu.ts';
@@ -33,8 +35,7 @@ const DUMP_LIMIT_MS = 600_000;
 
 /** NSDIR_DUMP_LIMIT_MS sets another limit. */
 function dumpLimitMs(): number {
-  const { NSDIR_DUMP_LIMIT_MS: given } = process.env;
-  return given !== undefined && /^[1-9][0-9]{0,8}$/.test(given) ? Number(given) : DUMP_LIMIT_MS;
+  return givenLimitMs(process.env['NSDIR_DUMP_LIMIT_MS'], DUMP_LIMIT_MS);
 }
 
 export interface CheckpointOptions {
@@ -200,18 +201,17 @@ async function dump(
 ): Promise<void> {
   const { init } = node;
   if (!init) throw new FsError('EIO', `Cannot ${what}: the init of "${pathOf(node)}" has ended`);
+  const leaf = ownLeaf(machine.cgroupOf(node));
   const args = dumpArguments({
     init: init.pid,
-    cgroupDir: ownLeaf(machine.cgroupOf(node)),
+    cgroupDir: leaf,
     imagesDir: place.images,
     workDir: place.work,
     mounts: externalMounts(surroundings),
     files: bundle?.files ?? [],
   });
+  const dumped = { place, leaf, init, before: standingOf(machine.files, leaf, init.pid) };
   try {
-    const press = (pid: number) => {
-      pressCriu(machine, checkedPid(pid), place);
-    };
     await runCriu({
       command: [criu.program, ...args],
       runner,
@@ -219,7 +219,8 @@ async function dump(
       workDir: place.work,
       log: DUMP_LOG,
       limitMs: dumpLimitMs(),
-      press,
+      press: (pid) => pressCriu(machine, checkedPid(pid), dumped),
+      undo: () => unlockNetwork(machine, node.serial, init),
     });
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
@@ -227,15 +228,6 @@ async function dump(
     const full = /No space left on device/.test(error.message) || (await isFull(place));
     if (full) throw new FsError('ENOSPC', `Cannot ${what}: ${place.dir} has no room for its images; make some`);
     throw new FsError(error.errno, `Cannot ${what}: criu: ${error.message}`, { cause: error });
-  }
-}
-
-async function isFull({ work }: ImagePlace): Promise<boolean> {
-  try {
-    await writeFile(path.join(work, 'room'), Buffer.alloc(65_536));
-    return false;
-  } catch (error) {
-    return systemErrno(error) === 'ENOSPC';
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { mkdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { FsError, systemErrno } from '../errno.ts';
@@ -25,6 +25,26 @@ export async function makeImagePlace(dir: string): Promise<ImagePlace> {
     throw new FsError(errno, `Cannot make ${dir}: ${errno}`, { cause });
   }
   return place;
+}
+
+/** What there is to be room for, at the least; with less, the disk is full. */
+const ROOM_BYTES = 65_536;
+/** With as much free there is room for that, whatever the file system needs for itself. */
+const AMPLE_BYTES = 16 * ROOM_BYTES;
+
+/** Whether nothing more can be written there. */
+export async function isFull({ work }: ImagePlace): Promise<boolean> {
+  const probe = path.join(work, 'room');
+  try {
+    const { bavail, bsize } = await statfs(work);
+    if (bavail * bsize >= AMPLE_BYTES) return false;
+    await writeFile(probe, Buffer.alloc(ROOM_BYTES));
+    return false;
+  } catch (error) {
+    return systemErrno(error) === 'ENOSPC';
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
 }
 
 /** Removes it with all that is in it, unless something is mounted below: that would be removed too. */

@@ -17,6 +17,7 @@ import { chainOf, isLive, subtree, type Container, type PinnedProcess } from './
 import { destroyCgroup, finishRemoval } from './destroy.ts';
 import { watchUntilEmpty } from './life.ts';
 import type { Machine } from './machine.ts';
+import { unlockNetwork } from './unlock-network.ts';
 import { wayOf } from './ways.ts';
 
 /** How long the start of a daemon waits for what a removal that was interrupted left alive. */
@@ -155,6 +156,8 @@ async function finishMove(machine: Machine, container: Container): Promise<void>
   const directory = machine.cgroupOf(container);
   // A checkpoint holds the processes one by one; criu lets go of them by itself.
   await waitUntil(() => !isTraced(machine, container), DUMP_END_MS);
+  const { init, kinds = [] } = container;
+  if (init && kinds.includes('net')) await unlockNetwork(machine, container.serial, init);
   tryWriteKnob(files, ownLeaf(directory), 'cgroup.freeze', '0');
   if (files.existsSync(directory)) {
     if (container.phase === 'frozen') await freeze(files, directory);
@@ -213,10 +216,17 @@ async function seeWhoLives(machine: Machine, container: Container): Promise<void
 function adoptInit(machine: Machine, container: Container, leaf: string): void {
   const { store, events, launcher } = machine;
   const { serial } = container;
-  const init = launcher.inits.get(serial) ?? findInit(machine, container, leaf);
+  // While criu makes one there is what looks like an init; the launcher knows it when criu is done.
+  const init =
+    launcher.inits.get(serial) ?? (isBeingRestored(container) ? undefined : findInit(machine, container, leaf));
   if (!init) return;
   store.commit([{ op: 'start', serial, init, kinds: ownKinds(machine, init.pid), at: now() }]);
   events.emit(container, 'started');
+}
+
+/** What runs is then a criu that a former daemon asked for, with half a container. */
+function isBeingRestored({ checkpoint, phase }: Container): boolean {
+  return checkpoint === 'arriving' && phase === 'declared';
 }
 
 /** An init that the launcher does not know: it is another one than that which started it. */

@@ -4,7 +4,7 @@ import { copyFile, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'n
 import { arch, release } from 'node:os';
 import path from 'node:path';
 import { cpuArguments, CPU_LOG, RESTORE_LOG } from '../checkpoint/arguments.ts';
-import { CPU_LIMIT_MS, explain, findCriu, runCriu } from '../checkpoint/criu.ts';
+import { CPU_LIMIT_MS, explain, findCriu, givenLimitMs, runCriu } from '../checkpoint/criu.ts';
 import { CPU_IMAGE, KNOWN } from '../checkpoint/criu-facts.ts';
 import {
   FILES_IMAGE,
@@ -38,6 +38,11 @@ import { connectVeths } from './veths.ts';
 
 /** 512 MB take less than a second; what takes this long hangs, and is killed with all it has made. */
 const RESTORE_LIMIT_MS = 120_000;
+
+/** NSDIR_RESTORE_LIMIT_MS sets another limit. */
+function restoreLimitMs(): number {
+  return givenLimitMs(process.env['NSDIR_RESTORE_LIMIT_MS'], RESTORE_LIMIT_MS);
+}
 
 /** What mounts of the machine's file systems are called (`externalMounts`), before their number. */
 const DISK = 'disk';
@@ -236,7 +241,7 @@ async function run(machine: Machine, container: Container, { criu }: ReadyCriu, 
           frozen,
         }),
       },
-      RESTORE_LIMIT_MS,
+      restoreLimitMs(),
       () => void kill(machine, leaf, { limitMs: 0 }),
     );
     await connectVeths(veths);

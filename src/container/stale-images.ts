@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Serial } from '../ids.ts';
 import type { Container } from './container.ts';
@@ -27,5 +28,7 @@ export async function removeStaleImages({ instance, store, log }: Machine): Prom
         log.warn({ entry, err: cause }, 'cannot remove images of a former daemon');
       });
     }
+    // It may have died when it had removed the last, and this not yet.
+    await rmdir(parent).catch(() => undefined);
   }
 }

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { isLive, subtree, type Container } from '../container/container.ts';
+import { isLive, pathOf, subtree, type Container } from '../container/container.ts';
 import { Gathering } from '../container/gather.ts';
+import { isFull } from '../container/images.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { restore } from '../container/restore.ts';
@@ -175,6 +176,14 @@ export class Arrivals {
     if (!writing) throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
     this.#finish(writing);
     await this.restoreIfComplete(request, writing.haunting);
+    await this.#tellIfFull(request, writing.haunting);
+  }
+
+  /** Who writes hears of it from the kernel; nobody else does, since what is written need not come through here. */
+  async #tellIfFull({ caller }: Request, { container, gathering, restored }: Haunting): Promise<void> {
+    if (!gathering || restored || !(await isFull(gathering.place))) return;
+    const why = `Cannot restore "${pathOf(container)}": ${gathering.place.dir} has no room for all of it; make some, and unpack it anew`;
+    recordRefusal(this.#machine, container, new FsError('ENOSPC', why), caller);
   }
 
   async release(handle: number): Promise<void> {

@@ -1,22 +1,15 @@
 import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
-import { beforeEach, expect, it } from 'vitest';
-import { counting, countingIn, criuIsMissing, nothingHeld, wentOn } from '../support/checkpoints.ts';
-import { detached, scratch } from '../support/containers.ts';
-import { mounted, NSDIR, type Mounted } from '../support/mounted.ts';
+import { expect, it } from 'vitest';
+import { counting, countingIn, eachWithTree, nothingHeld, wentOn, type Scratch } from '../support/checkpoints.ts';
+import { detached } from '../support/containers.ts';
+import { NSDIR, type Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
+let disk: Scratch;
+eachWithTree((mount, directory) => {
+  [tree, disk] = [mount, directory];
 });
 
 it.each(['web.tar.zst', 'web.tgz', 'web.tbz', 'web.tar.xz', 'web.tar'])(

@@ -1,35 +1,17 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { beforeEach, expect, it } from 'vitest';
-import { findCriu } from '../../src/checkpoint/criu.ts';
-import { counting, criuIsMissing } from '../support/checkpoints.ts';
-import { scratch } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { counting, eachWithDisk, mountedWithCriu, type Scratch } from '../support/checkpoints.ts';
+import type { Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
-let disk: ReturnType<typeof scratch>;
-beforeEach(({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  return () => {
-    disk[Symbol.dispose]();
-  };
-});
+let disk: Scratch;
+eachWithDisk((directory) => (disk = directory));
 
 /** A tree whose criu notes each of its runs, but those for its version, and whether it knows the kernel already. */
 async function noting(): Promise<Mounted & { runs(): string[] }> {
-  const { program } = await findCriu();
-  const fake = disk.at('criu');
   const note = `[ "$1" = --version ] || echo "$1$([ ! -s /run/criu.kdat ] || echo ' knows')" >> ${disk.at('runs')}`;
-  writeFileSync(fake, `#!/bin/sh\n${note}\nexec ${program} "$@"\n`);
-  chmodSync(fake, 0o755);
-  process.env['NSDIR_CRIU'] = fake;
-  try {
-    const tree = await mounted();
-    return { ...tree, runs: () => readFileSync(disk.at('runs'), 'utf8').trim().split('\n') };
-  } finally {
-    delete process.env['NSDIR_CRIU'];
-  }
+  const tree = await mountedWithCriu(disk.at('criu'), `${note}\nexec $CRIU "$@"`);
+  return { ...tree, runs: () => readFileSync(disk.at('runs'), 'utf8').trim().split('\n') };
 }
 
 it('criu finds out about the machine once, and saves and restores with what it knows', async () => {

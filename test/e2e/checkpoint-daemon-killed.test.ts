@@ -1,20 +1,22 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeEach, expect, it } from 'vitest';
-import { counting, criuIsMissing, nothingHeld, wentOn } from '../support/checkpoints.ts';
-import { cgroupsOf, processesOf, scratch } from '../support/containers.ts';
-import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { expect, it } from 'vitest';
+import {
+  counting,
+  eachWithTree,
+  mountedWithCriu,
+  nothingHeld,
+  scriptAt,
+  wentOn,
+  type Scratch,
+} from '../support/checkpoints.ts';
+import { cgroupsOf, processesOf } from '../support/containers.ts';
+import { eventually, type Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
+let disk: Scratch;
+eachWithTree((mount, directory) => {
+  [tree, disk] = [mount, directory];
 });
 
 /** Moments at which it is killed, from before anything is frozen until after all is over. */
@@ -58,6 +60,30 @@ it('leaves a container restored, or not there, if it died in the restore, and th
     await nothingHeld(tree);
   }
   expect(await tree.ok(`md5sum ${disk.at('web.tar')}`)).toBe(sum);
+});
+
+it('removes what one that died while it removed images had not removed yet', async () => {
+  await tree.ok(`mkdir ${tree.instance.stateDir}/1.checkpoints`);
+  await tree.killDaemon();
+  await nothingHeld(tree);
+});
+
+it('does not take one for restored that CRIU had not finished', async () => {
+  const counter = await counting(tree, 'web', disk.at('count'));
+  await tree.ok(`tar cf ${disk.at('web.tar')} web`);
+  // All processes are there and have their names, and criu is to let them go, when this is asked.
+  const fails = scriptAt('pre-resume', `touch ${disk.at('made')}; sleep 2; kill -9 $PPID`);
+  const script = `[ $1 = restore ] || exec $CRIU "$@"; ${fails}`;
+  await using other = await mountedWithCriu(disk.at('criu'), script);
+  const unpacking = other.sh(`tar xf ${disk.at('web.tar')}`);
+  await eventually(() => existsSync(disk.at('made')), 'it is about to be restored');
+  await other.killDaemon();
+  expect((await unpacking).status).not.toBe(0);
+  await eventually(() => processesOf(other).length === 0, 'nothing of it runs');
+  expect(await other.ok('cat web/.state web/.exit 2>/dev/null || echo none')).toBe('none');
+  await other.ok('rm -rf web');
+  await nothingHeld(other);
+  await counter.beyond(counter.last());
 });
 
 it('restores one inside, whose archive had arrived before it died, when the one around it has', async () => {

@@ -1,21 +1,14 @@
 import { readdirSync } from 'node:fs';
-import { beforeEach, expect, it } from 'vitest';
-import { counting, criuIsMissing, nothingHeld, wentOn } from '../support/checkpoints.ts';
-import { detached, okInside, scratch } from '../support/containers.ts';
+import { expect, it } from 'vitest';
+import { counting, eachWithTree, nothingHeld, wentOn, type Scratch } from '../support/checkpoints.ts';
+import { detached, okInside } from '../support/containers.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
+let disk: Scratch;
+eachWithTree((mount, directory) => {
+  [tree, disk] = [mount, directory];
 });
 
 it('is suspended to disk by mv, which leaves no process of it, and comes back by mv', async () => {

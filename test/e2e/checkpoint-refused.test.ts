@@ -1,20 +1,13 @@
 import { readdirSync } from 'node:fs';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { counting, criuIsMissing, nothingHeld } from '../support/checkpoints.ts';
-import { attached, detached, initOf, scratch } from '../support/containers.ts';
-import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { describe, expect, it } from 'vitest';
+import { counting, eachWithTree, nothingHeld, type Scratch } from '../support/checkpoints.ts';
+import { attached, detached, initOf } from '../support/containers.ts';
+import { eventually, type Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
+let disk: Scratch;
+eachWithTree((mount, directory) => {
+  [tree, disk] = [mount, directory];
 });
 
 /** tar, and mv to disk, fail; `.error` says why; the container runs on, and nothing is left of the attempt. */

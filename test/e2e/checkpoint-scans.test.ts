@@ -1,21 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { beforeEach, expect, it } from 'vitest';
-import { counting, criuIsMissing } from '../support/checkpoints.ts';
-import { scratch } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
+import { expect, it } from 'vitest';
+import { counting, eachWithTree, type Scratch } from '../support/checkpoints.ts';
+import type { Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
+let disk: Scratch;
+eachWithTree(async (mount, directory) => {
+  [tree, disk] = [mount, directory];
   await counting(tree, 'web', disk.at('count'));
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
 });
 
 /** Checkpoints that were begun: each makes the directory of its images, and none of these tests removes the container. */

@@ -1,23 +1,24 @@
 import { readFileSync } from 'node:fs';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseMountinfo } from '../../src/mountinfo.ts';
-import { counting, countingIn, criuIsMissing, nothingHeld, wentOn, type Counting } from '../support/checkpoints.ts';
-import { detached, initOf, namespace, okInside, procsOf, scratch } from '../support/containers.ts';
-import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import {
+  counting,
+  countingIn,
+  eachWithTree,
+  nothingHeld,
+  wentOn,
+  type Counting,
+  type Scratch,
+} from '../support/checkpoints.ts';
+import { detached, initOf, namespace, okInside, procsOf } from '../support/containers.ts';
+import { eventually, type Mounted } from '../support/mounted.ts';
 import { usersOf } from '../support/tree-users.ts';
 import { workload } from '../support/workload.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
+let disk: Scratch;
+eachWithTree((mount, directory) => {
+  [tree, disk] = [mount, directory];
 });
 
 const KINDS = ['user', 'mnt', 'uts', 'ipc', 'pid', 'cgroup'];

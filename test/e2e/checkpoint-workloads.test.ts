@@ -1,20 +1,13 @@
-import { beforeEach, describe, expect, it } from 'vitest';
-import { criuIsMissing } from '../support/checkpoints.ts';
-import { detached, okInside, scratch } from '../support/containers.ts';
-import { eventually, mounted, type Mounted } from '../support/mounted.ts';
+import { describe, expect, it } from 'vitest';
+import { eachWithTree, type Scratch } from '../support/checkpoints.ts';
+import { detached, okInside } from '../support/containers.ts';
+import { eventually, type Mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
+let disk: Scratch;
+eachWithTree((mount, directory) => {
+  [tree, disk] = [mount, directory];
 });
 
 /** Kinds of test/support/workloads/hold.py, what each says of itself, and what it is started with. */

@@ -1,19 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { counting, criuIsMissing, nothingHeld, type Counting } from '../support/checkpoints.ts';
-import { detached, processesOf, scratch } from '../support/containers.ts';
+import { counting, eachWithDisk, nothingHeld, type Counting, type Scratch } from '../support/checkpoints.ts';
+import { detached, processesOf } from '../support/containers.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
-let disk: ReturnType<typeof scratch>;
-beforeEach(({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  return () => {
-    disk[Symbol.dispose]();
-  };
-});
+let disk: Scratch;
+eachWithDisk((directory) => (disk = directory));
 
 /** More than one piece of an image, each of which has a hash. */
 const HELD_BYTES = 40 << 20;

@@ -1,26 +1,19 @@
 import { truncateSync, writeFileSync, readFileSync } from 'node:fs';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MANIFEST_LIMIT_BYTES } from '../../src/checkpoint/manifest.ts';
-import { counting, criuIsMissing, nothingHeld } from '../support/checkpoints.ts';
-import { processesOf, scratch } from '../support/containers.ts';
-import { mounted, type Mounted } from '../support/mounted.ts';
+import { counting, eachWithTree, nothingHeld, type Scratch } from '../support/checkpoints.ts';
+import { processesOf } from '../support/containers.ts';
+import type { Mounted } from '../support/mounted.ts';
 
-const missing = await criuIsMissing();
 let tree: Mounted;
-let disk: ReturnType<typeof scratch>;
+let disk: Scratch;
 /** A container that was saved, below. */
 let saved: string;
-beforeEach(async ({ skip }) => {
-  skip(missing !== undefined, missing);
-  disk = scratch();
-  tree = await mounted();
+eachWithTree(async (mount, directory) => {
+  [tree, disk] = [mount, directory];
   saved = disk.at('saved');
   await counting(tree, 'web', disk.at('count'));
   await tree.ok(`cp -a web ${saved} && rm -rf web`);
-  return async () => {
-    await tree[Symbol.asyncDispose]();
-    disk[Symbol.dispose]();
-  };
 });
 
 /** `cp -a` of what was saved fails at a close; `.error` says why, nothing has started, and rm -rf removes what arrived. */
