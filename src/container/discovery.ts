@@ -1,7 +1,7 @@
 import { markOf } from '../discovery/identity.ts';
 import { keyOf } from '../discovery/key.ts';
 import { Observer, YOUNG_MS } from '../discovery/observer.ts';
-import type { NsSet } from '../discovery/sets.ts';
+import type { Member, NsSet } from '../discovery/sets.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { readLinks } from '../proc/scan.ts';
 import type { Sight } from '../proc/sight.ts';
@@ -15,6 +15,7 @@ import { Places } from './found-place.ts';
 import { FoundProcesses } from './found-processes.ts';
 import { Shown } from './found-shown.ts';
 import { FreshSets } from './fresh-sets.ts';
+import { wayOf } from './ways.ts';
 
 /** Containers whose first process is checked in a round in which some task ended. */
 export const CHECKED_PER_ROUND = 200;
@@ -39,7 +40,8 @@ export class Discovery implements Discoverer {
     const { files, store } = doors;
     const init = store.registry.root.init?.pid ?? (process.pid as Pid);
     const links = readLinks(files, init) ?? readLinks(files, process.pid as Pid) ?? [];
-    this.observer = new Observer(files, keyOf(links, { pid: init, startTime: 0 }), ROOT_SERIAL);
+    const machine = keyOf(links, { pid: init, startTime: 0 });
+    this.observer = new Observer(files, machine, ROOT_SERIAL, (member) => this.#isOwnInit(member));
     const around = { files, registry: store.registry, observer: this.observer, shown: this.#shown };
     this.#places = new Places(around);
     this.#processes = new FoundProcesses(around, this.#places);
@@ -154,7 +156,11 @@ export class Discovery implements Discoverer {
         const container = registry.get(change.serial);
         if (!container) return;
         this.#shown.add(container);
-        if (this.#ready) this.#declare(container);
+        // Who waits for the answer to a start waits for no look.
+        if (!this.#ready) return;
+        setImmediate(() => {
+          if (registry.get(change.serial) === container) this.#declare(container);
+        });
         return;
       }
       case 'pin': {
@@ -184,6 +190,13 @@ export class Discovery implements Discoverer {
     if (found || !init || serial === ROOT_SERIAL) return;
     const links = readLinks(this.#doors.files, init.pid);
     if (links) this.observer.sets.declare(keyOf(links, init), serial);
+  }
+
+  /** An init of ours has made all its namespaces before its start is committed. */
+  #isOwnInit({ pid, startTime, set: { serial } }: Member): boolean {
+    const container = serial === undefined ? undefined : this.#doors.store.registry.get(serial);
+    if (!container?.init || !container.parent || container.found || !wayOf(container).isInitOurs) return false;
+    return container.init.pid === pid && container.init.startTime === startTime;
   }
 
   #unknow(container: Container): void {

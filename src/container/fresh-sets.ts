@@ -85,6 +85,8 @@ export class FreshSets {
     const declared = declaredOf(cgroup);
     // Being started, or nobody knows any more which namespaces are its own.
     if (declared.parent && !declared.init) return undefined;
+    // Just started: these are about to be known as its own.
+    if (!declared.found && declared.init?.pid === init.pid) return undefined;
     const mark = markOf(kernel, init, set.key);
     const former = this.#shown.withMark(mark);
     if (former) {

@@ -47,14 +47,16 @@ export class Observer {
   readonly #lineage = new Lineage();
   readonly #sightings = new Sightings(this.#lineage);
   #askForMark: (() => void) | undefined;
+  readonly #isSteady: (member: Member) => boolean;
 
-  constructor(files: FileAccess, machine: SetKey, root: Serial) {
+  /** `isSteady`: whether a process that was looked at is known to make no namespaces any more. */
+  constructor(files: FileAccess, machine: SetKey, root: Serial, isSteady: (member: Member) => boolean = () => false) {
+    this.#isSteady = isSteady;
     this.#watch = new PidWatch(files);
     this.sets = new Sets(machine, root);
     this.#looker = new Looker(files, this.sets, {
       met: (member, nowMs) => {
-        member.dueMs = nowMs + (LOOKS_MS[0] ?? 0);
-        this.#young.add(member);
+        if (!isSteady(member)) this.#rejuvenate(member, nowMs);
       },
       saw: (process, set, fromSec) => {
         if (this.isTracing) this.#sightings.add(process, set, fromSec);
@@ -142,7 +144,10 @@ export class Observer {
     }
     if (event.kind !== 'executed' && event.kind !== 'changed') return;
     const known = this.sets.member(event.pid as Pid);
-    if (known) this.#rejuvenate(known, nowMs);
+    if (!known) return;
+    // Heard late: it was before that one was steady.
+    if (event.kind === 'executed' && this.#isSteady(known)) return;
+    this.#rejuvenate(known, nowMs);
   }
 
   /** It may have made namespaces before it called execve(2): it is looked at like a new one. */

@@ -40,7 +40,8 @@ function machine() {
     links.map((name) => String(MACHINE[name as keyof typeof MACHINE])),
     { pid: 1, startTime: 101 },
   );
-  const observer = new Observer(files, key, ROOT_SERIAL);
+  const steady = new Set<number>();
+  const observer = new Observer(files, key, ROOT_SERIAL, ({ pid }) => steady.has(pid));
   let nowMs = 1000;
   const pass = async (ms = 100) => {
     nowMs += ms;
@@ -58,7 +59,18 @@ function machine() {
     const born = { kind: 'born', pid: pid ?? 0, child: child ?? 0, fresh: 0, thread: false, atSec } as const;
     observer.hear(pid === undefined ? { kind: 'mark', atSec } : born, nowMs);
   };
-  return { tell, volume, add, remove, observer, pass, setOf, survey: () => observer.survey(nowMs), now: () => nowMs };
+  return {
+    tell,
+    volume,
+    add,
+    remove,
+    observer,
+    steady,
+    pass,
+    setOf,
+    survey: () => observer.survey(nowMs),
+    now: () => nowMs,
+  };
 }
 
 afterEach(() => {
@@ -90,6 +102,23 @@ describe('Observer', () => {
     expect(setOf(20)).toBeUndefined();
     await pass(40);
     expect(setOf(20)).toBeDefined();
+  });
+
+  test('looks at a process once that is known to make no namespaces any more, and at others again and again', async () => {
+    const { add, survey, pass, steady, volume, observer, now } = machine();
+    await survey();
+    steady.add(20);
+    add({ pid: 20, ppid: 1, ns: { mnt: 100 } });
+    add({ pid: 21, ppid: 1, ns: { mnt: 200 } });
+    await pass();
+    await pass();
+    expect([20, 21].map((pid) => observer.sets.member(pid as Pid)?.set.members.size)).toEqual([1, 1]);
+    const read = vi.spyOn(volume, 'readFileSync');
+    for (const pid of [20, 21]) observer.hear({ kind: 'executed', pid, atSec: 0 }, now());
+    for (let look = 0; look < 8; look++) await pass(500);
+    const looked = (pid: number) => read.mock.calls.filter(([path]) => path === `/proc/${pid}/stat`).length;
+    expect(looked(20)).toBe(0);
+    expect(looked(21)).toBeGreaterThan(3);
   });
 
   test('knows who made a set: the maker’s set, also through processes of the set itself', async () => {
