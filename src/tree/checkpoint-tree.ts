@@ -1,8 +1,9 @@
 import { checkCheckpoint } from '../container/checkpoint.ts';
-import type { Container } from '../container/container.ts';
+import { pathOf, type Container } from '../container/container.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { FsError } from '../errno.ts';
+import { OWN_UID } from '../own-user.ts';
 import { ArrivalNodes, isArriving, isControlName, isLinkName } from './arrival-nodes.ts';
 import { Arrivals } from './arrivals.ts';
 import { fleetingEntry } from './checkpoint-attr.ts';
@@ -94,6 +95,12 @@ export class CheckpointTree implements Filesystem {
     const container = this.#container(id);
     const isFile = slotOf(id) !== 0 && indexOf(id) !== 0;
     if (changes.mtime !== NOW || isFile) return await this.getattr(request, id);
+    if (request.caller.uid !== OWN_UID) {
+      const why = 'images are memory, and only root saves them; ask root';
+      const error = new FsError('EPERM', `Cannot checkpoint "${pathOf(container)}": ${why}`);
+      recordRefusal(this.#machine, container, error, request.caller);
+      throw error;
+    }
     await this.#takes.hold(container, request.caller.pid);
     return controlAttr(container, checkpoint, 0);
   }

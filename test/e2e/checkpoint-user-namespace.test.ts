@@ -180,6 +180,10 @@ describe('cannot be saved, and says why before anything is frozen:', () => {
       'hers',
       new RegExp(`it runs as uid ${alice?.uid ?? 0}, in a user namespace with the machine’s mount`),
     );
+    expect((await alice?.sh('touch hers/.checkpoint'))?.status).toBe(1);
+    expect(await tree.ok('cat hers/.error')).toBe(
+      'EPERM: Cannot checkpoint "hers": images are memory, and only root saves them; ask root',
+    );
     expect(await procsOf(tree, 'hers')).toHaveLength(1);
   });
 });
