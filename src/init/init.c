@@ -123,12 +123,10 @@ static const char *prepare(const struct spec *spec, const struct inherited *inhe
 	if ((failed = open_stdio()))
 		return failed;
 	umask(022);
-	if (spec->owner) {
+	if (spec->owner)
 		*commands = inherited->commands;
-		reopen_program(spec, inherited->program);
-	} else if ((failed = listen_for_commands(commands_socket(spec), commands))) {
+	else if ((failed = listen_for_commands(commands_socket(spec), commands)))
 		return failed;
-	}
 	if (!(spec->flags & CLONE_NEWPID)) /* else orphans come to it by themselves */
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	set_title(spec->hostname);

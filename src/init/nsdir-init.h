@@ -150,7 +150,6 @@ bool program_beside(const struct spec *spec, char path[PATH_MAX]);
 const char *place_program(const struct spec *spec);
 const char *commands_socket(const struct spec *spec);
 void become_program(const struct spec *spec, int commands);
-void reopen_program(const struct spec *spec, int program);
 int become_program_of(const struct spec *spec, int commands, int channel, int program);
 bool is_program(int argc, char **argv);
 _Noreturn void program_main(void);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -97,21 +96,6 @@ void become_program(const struct spec *spec, int commands)
 	commands = fcntl(commands, F_DUPFD_CLOEXEC, FIRST_FREE);
 	if (commands >= 0 && dup2(commands, COMMANDS) >= 0)
 		execve("/" PROGRAM, argv, environment);
-}
-
-/*
- * An init with an owner, which has the machine's tree: what it is executed from becomes the file that it sees by its path,
- * so that CRIU finds on which of its mounts that is. What he has put there, if that is his tree, is executed as he.
- */
-void reopen_program(const struct spec *spec, int program)
-{
-	char path[PATH_MAX];
-	int found = spec->flags & CLONE_NEWNS && program_beside(spec, path) ? open(path, O_PATH | O_CLOEXEC) : -1;
-
-	if (found < 0)
-		return;
-	dup3(found, program, O_CLOEXEC);
-	close(found);
 }
 
 /*
