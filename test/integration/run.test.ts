@@ -175,7 +175,7 @@ describe('--detach', () => {
   it('says why the log cannot be had', async () => {
     expect(await run(['true'], { flags: ['--detach', '/nonesuch/log'] })).toMatchObject({
       exitCode: 126,
-      stderr: 'nsdir: cannot run "true": No such file or directory',
+      stderr: 'nsdir: cannot open /nonesuch/log for the output, as the container sees it: No such file or directory',
     });
   });
 });
