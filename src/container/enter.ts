@@ -3,9 +3,8 @@ import { errnoNumber, FsError, systemErrno } from '../errno.ts';
 import { directoryOf } from '../cgroup/hierarchy.ts';
 import { ownLeaf, unifiedPath } from '../cgroup/paths.ts';
 import type { Pid } from '../ids.ts';
-import { cloneFlags, isNamespaceKind, type NamespaceKind } from '../namespaces.ts';
-import { ARCHITECTURES } from '../kernel/architecture.ts';
-import type { Call, Tracee } from '../kernel/tracee.ts';
+import { isNamespaceKind } from '../namespaces.ts';
+import type { Tracee } from '../kernel/tracee.ts';
 import { isLive, pathOf, type Container } from './container.ts';
 import {
   askerOf,
@@ -23,6 +22,7 @@ import {
   type SeenAsker,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
+import { joining } from './joining.ts';
 import { ownCgroup } from './kill-found.ts';
 import type { Machine } from './machine.ts';
 import { requireMayLead } from './leaders.ts';
@@ -31,13 +31,6 @@ import { accountFor } from '../proc/accounts.ts';
 import type { ProcStatus } from '../proc/parse.ts';
 import { sightOf, type Sight } from '../proc/sight.ts';
 import { start, type Starter } from './start.ts';
-
-/** linux/sched.h */
-const CLONE_FS = 0x200n;
-/** linux/prctl.h */
-const PR_SET_DUMPABLE = 4n;
-/** The same on all machines (asm-generic/unistd.h). */
-const SYS_PIDFD_OPEN = 434n;
 
 export interface Wish {
   readonly container: Container;
@@ -273,30 +266,4 @@ function joinCgroup({ files }: Machine, leaf: string, target: Pid, what: string)
     const text = `Cannot ${what}: its cgroup is not below the one that nsdir was mounted from, which alone is yours`;
     throw new FsError('EPERM', text, { cause });
   }
-}
-
-/**
- * The system calls by which a process joins namespaces of `init`, a pid as it knows it itself; one setns(2) joins all or none.
- * Who becomes the root of a user namespace is looked into by nobody there, since before that he is somebody else, and leaves
- * his groups outside, where it is sure that he may.
- */
-function joining(init: number, kinds: readonly NamespaceKind[], becomesRoot: boolean): Call[] {
-  const calls = ARCHITECTURES[process.arch]?.calls;
-  if (!calls) throw new FsError('ENOSYS', `nsdir does not know a machine like this, ${process.arch}`);
-  // Another process may share root and working directory, which a mount namespace changes.
-  const apart: Call[] = kinds.includes('mnt') ? [{ number: calls.unshare, args: [CLONE_FS] }] : [];
-  const opened = { resultOf: apart.length };
-  const before: Call[] = [
-    { number: calls.setgroups, args: [0n, 0n] },
-    { number: calls.prctl, args: [PR_SET_DUMPABLE, 0n] },
-  ];
-  const after: Call[] = [calls.setresgid, calls.setresuid].map((number) => ({ number, args: [0n, 0n, 0n] }));
-  return [
-    ...apart,
-    { number: SYS_PIDFD_OPEN, args: [BigInt(init), 0n] },
-    ...(becomesRoot ? before : []),
-    { number: calls.setns, args: [opened, BigInt(cloneFlags(kinds))] },
-    ...(becomesRoot ? after : []),
-    { number: calls.close, args: [opened], always: true },
-  ];
 }
