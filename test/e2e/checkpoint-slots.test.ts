@@ -23,8 +23,8 @@ function wrongIn(directory: string): string[] {
 
 it('gives an archive the images of its own checkpoint, however many were taken since the last', async ({ skip }) => {
   skip(missing !== undefined, missing);
-  await using tree = await mounted();
   using disk = scratch();
+  await using tree = await mounted();
   await counting(tree, 'web', disk.at('count'));
   await tree.ok('mkdir other; echo running > other/.state');
   const env = { OUT: disk.at('') };

@@ -36,8 +36,8 @@ it('mounts /proc, /sys, /dev, /run and the cgroups anew inside', async () => {
 });
 
 it('does so in a user namespace of root’s, where a disk is there without what is mounted in it', async () => {
-  await using tree = await mounted();
   using disk = scratch();
+  await using tree = await mounted();
   await tree.ok(
     `cd ${disk.dir} && mkdir -p a/b && echo x > a/file && mount --bind a a && mount --make-shared a && mount -t tmpfs none a/b`,
   );

@@ -64,6 +64,8 @@ export async function killDaemons(tree: Mounted, count: number, withinMs: number
     signal(daemon, 'SIGKILL');
     last = daemon;
   }
+  // Not the one that is about to die.
+  await anotherDaemon(tree, last);
   await serving(tree);
 }
 
