@@ -33,7 +33,7 @@ it('kills no process of which a container’s root tells the launcher that it is
   const forging = tree.nsdir('run', 'out', '--', 'python3', files.at('forge.py'), files.at('ready'));
   await tree.ok(`until [ -e ${files.at('ready')} ]; do sleep 0.02; done`);
   const { status } = await tree.sh(
-    `for n in $(seq ${10 * STARTS}); do echo running > out/in/.state || exit 9; echo stopped > out/in/.state; done`,
+    `for n in $(seq ${50 * STARTS}); do echo running > out/in/.state || exit 9; echo stopped > out/in/.state; done`,
   );
   expect(status).toBe(9);
   expect((await forging).stdout).toBe('taken\nlives');
