@@ -7,8 +7,11 @@ const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGINT', 'SIGQUIT
 /** What a terminal sends to the whole foreground group: the child has it already (termios(3)). */
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 
-/** We do not die of a signal but pass it on to the child, which is in our process group, until the result is called. */
-export function forwardSignals(child: ChildProcess): () => void {
+/**
+ * We do not die of a signal but pass it on to a child that `start` makes, which is in our process group, until `stop` is called.
+ * Handlers come first: between the two a signal would end us, and the child would go on without hearing of it.
+ */
+export function forwardingTo(start: () => ChildProcess): { readonly child: ChildProcess; readonly stop: () => void } {
   const handlers = FORWARDED.map((signal) => {
     const handler = () => {
       if (!FROM_TERMINAL.includes(signal) || !isForeground(readFileSync('/proc/self/stat', 'utf8'))) child.kill(signal);
@@ -16,9 +19,11 @@ export function forwardSignals(child: ChildProcess): () => void {
     process.on(signal, handler);
     return { signal, handler };
   });
-  return () => {
+  const stop = () => {
     for (const { signal, handler } of handlers) process.off(signal, handler);
   };
+  const child = start();
+  return { child, stop };
 }
 
 /** Whether a process is in the foreground group of its terminal: fields pgrp and tpgid of proc_pid_stat(5). */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { exitStatus } from '../../mount/device/child.ts';
 import { Failure } from './command.ts';
-import { forwardSignals } from './forward-signals.ts';
+import { forwardingTo } from './forward-signals.ts';
 
 interface Setting {
   /** From 3 on. */
@@ -17,17 +17,15 @@ export async function standIn(
   argv: readonly string[],
   { descriptors = [], environment = process.env }: Setting = {},
 ): Promise<number> {
-  const child = spawn(program, argv, {
-    stdio: ['inherit', 'inherit', 'inherit', ...descriptors],
-    env: environment,
-  });
-  const stopForwarding = forwardSignals(child);
+  const { child, stop } = forwardingTo(() =>
+    spawn(program, argv, { stdio: ['inherit', 'inherit', 'inherit', ...descriptors], env: environment }),
+  );
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     return exitStatus(code, signal);
   } catch (error) {
     throw new Failure(`Cannot run ${child.spawnfile}: ${(error as Error).message}; see nsdir doctor`);
   } finally {
-    stopForwarding();
+    stop();
   }
 }

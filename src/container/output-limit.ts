@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { stateFiles } from '../instance.ts';
-import type { Serial } from '../ids.ts';
-import { subtree } from './container.ts';
+import { subtree, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
 
 /** How much room what the detached commands of one container wrote may take, if nothing else is said. */
@@ -46,14 +45,15 @@ const run = promisify(execFile);
 export function boundOutputs(machine: Machine, limitBytes: number): void {
   if (limitBytes === 0) return;
   const { store, log } = machine;
-  const hopeless = new Set<Serial>();
-  let left: Serial[] = [];
+  const hopeless = new WeakSet<Container>();
+  let left: Container[] = [];
   const look = async () => {
-    if (left.length === 0) left = [...subtree(store.registry.root)].map(({ serial }) => serial);
-    for (const serial of left.splice(0, OUTPUTS_PER_LOOK)) {
-      const { output } = stateFiles(machine.instance, serial);
+    if (left.length === 0) left = [...subtree(store.registry.root)].filter(({ parent, found }) => parent && !found);
+    for (const container of left.splice(0, OUTPUTS_PER_LOOK)) {
+      if (hopeless.has(container)) continue;
+      const { output } = stateFiles(machine.instance, container.serial);
       const room = statSync(output, { throwIfNoEntry: false });
-      const bytes = room && !hopeless.has(serial) ? surplus(room, limitBytes) : 0;
+      const bytes = room ? surplus(room, limitBytes) : 0;
       if (bytes === 0) continue;
       try {
         await run('fallocate', ['--punch-hole', '--offset', '0', '--length', String(bytes), output], {
@@ -61,8 +61,11 @@ export function boundOutputs(machine: Machine, limitBytes: number): void {
           killSignal: 'SIGKILL',
         });
       } catch (error) {
-        hopeless.add(serial);
-        log.warn({ container: serial, file: output, err: error }, 'what a container wrote cannot be shortened');
+        hopeless.add(container);
+        log.warn(
+          { container: container.serial, file: output, err: error },
+          'what a container wrote cannot be shortened',
+        );
       }
     }
   };
