@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { isLive, pathOf, subtree, type Container } from '../container/container.ts';
 import { Gathering } from '../container/gather.ts';
 import { isFull } from '../container/images.ts';
@@ -8,6 +7,7 @@ import { restore } from '../container/restore.ts';
 import { FsError } from '../errno.ts';
 import type { Serial } from '../ids.ts';
 import { isArchiver } from './archivers.ts';
+import { ArrivingFiles, type Opening } from './arriving-files.ts';
 import { imageAttr, imagesDirectoryAttr } from './checkpoint-attr.ts';
 import { ARRIVAL_SLOT, indexOf, slotId } from './checkpoint-id.ts';
 import { state } from './control/state.ts';
@@ -24,24 +24,11 @@ const RESTORABLE = ['running', 'frozen'];
 /** Behind the state: files of the machine may have changed in size since. */
 export const ACCEPT_CHANGED_FILES = 'accept-changed-files';
 
-interface Opening {
-  /** Its handle. */
-  readonly handle: number;
-  readonly truncate?: boolean;
-}
-
-interface Writing {
-  readonly haunting: Haunting;
-  readonly number: number;
-  readonly handle: FileHandle;
-  isFlushed: boolean;
-}
-
 /** Archives that are being unpacked into containers, until they are restored. */
 export class Arrivals {
   readonly #machine: Machine;
   readonly #hauntings = new Map<Serial, Haunting>();
-  readonly #writing = new Map<number, Writing>();
+  readonly #files = new ArrivingFiles();
   #sweeping: NodeJS.Timeout | undefined;
 
   constructor(machine: Machine) {
@@ -150,33 +137,26 @@ export class Arrivals {
     return slotId(haunting.container.serial, ARRIVAL_SLOT, haunting.fileNumber(name));
   }
 
-  /** Opens an image for writing, made if it is not there, `truncate`: emptied. */
+  /** Opens an image for writing, as `ArrivingFiles` does: the caller unpacks. */
   async open(request: Request, haunting: Haunting, name: string, opening: Opening): Promise<Opened> {
-    const { handle, truncate = false } = opening;
-    const { gathering } = haunting;
-    if (!gathering || haunting.restored) throw new FsError('EBUSY', 'the container was restored; remove it first');
+    const opened = await this.#files.open(haunting, name, opening);
     haunting.addUnpacker(this.#machine.files, request.caller.pid);
-    const number = haunting.fileNumber(name);
-    const file = await gathering.open(name, truncate);
-    this.#writing.set(handle, { haunting, number, handle: file, isFlushed: false });
-    return { handle, noFlush: false, ...(gathering.isPlain(name) && { backing: file.fd }) };
+    return opened;
   }
 
   async write(handle: number, data: Uint8Array, offset: number): Promise<void> {
-    const writing = this.#writing.get(handle);
-    const name = writing?.haunting.fileNames.get(writing.number);
-    if (!writing || name === undefined)
-      throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
-    await writing.haunting.gathering?.write(name, writing.handle, data, offset);
+    await this.#files.write(handle, data, offset);
   }
 
   /** close(2) of an image, or of a copy of its descriptor: the one that completes the set restores. */
   async flush(request: Request, handle: number): Promise<void> {
-    const writing = this.#writing.get(handle);
-    if (!writing) throw new FsError('EIO', 'the daemon that opened this image has died; begin anew');
-    this.#finish(writing);
-    await this.restoreIfComplete(request, writing.haunting);
-    await this.#tellIfFull(request, writing.haunting);
+    const haunting = this.#files.flush(handle);
+    await this.restoreIfComplete(request, haunting);
+    await this.#tellIfFull(request, haunting);
+  }
+
+  async release(handle: number): Promise<void> {
+    await this.#files.release(handle);
   }
 
   /** Who writes hears of it from the kernel; nobody else does, since what is written need not come through here. */
@@ -184,14 +164,6 @@ export class Arrivals {
     if (!gathering || restored || !(await isFull(gathering.place))) return;
     const why = `Cannot restore "${pathOf(container)}": ${gathering.place.dir} has no room for all of it; make some, and unpack it anew`;
     recordRefusal(this.#machine, container, new FsError('ENOSPC', why), caller);
-  }
-
-  async release(handle: number): Promise<void> {
-    const writing = this.#writing.get(handle);
-    if (!writing) return;
-    this.#writing.delete(handle);
-    if (!writing.isFlushed) this.#finish(writing);
-    await writing.handle.close();
   }
 
   /**
@@ -244,12 +216,6 @@ export class Arrivals {
       if (this.#hauntings.get(at.serial)) return true;
     }
     return false;
-  }
-
-  #finish(writing: Writing): void {
-    const name = writing.haunting.fileNames.get(writing.number);
-    if (name !== undefined) writing.haunting.gathering?.closed(name, writing.isFlushed);
-    writing.isFlushed = true;
   }
 
   #begin(container: Container): Haunting {

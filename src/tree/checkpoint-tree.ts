@@ -1,9 +1,8 @@
 import { checkCheckpoint } from '../container/checkpoint.ts';
-import { pathOf, type Container } from '../container/container.ts';
+import type { Container } from '../container/container.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { FsError } from '../errno.ts';
-import { OWN_UID } from '../own-user.ts';
 import { ArrivalNodes, isArriving, isControlName, isLinkName } from './arrival-nodes.ts';
 import { Arrivals } from './arrivals.ts';
 import { fleetingEntry } from './checkpoint-attr.ts';
@@ -95,13 +94,7 @@ export class CheckpointTree implements Filesystem {
     const container = this.#container(id);
     const isFile = slotOf(id) !== 0 && indexOf(id) !== 0;
     if (changes.mtime !== NOW || isFile) return await this.getattr(request, id);
-    if (request.caller.uid !== OWN_UID) {
-      const why = 'images are memory, and only root saves them; ask root';
-      const error = new FsError('EPERM', `Cannot checkpoint "${pathOf(container)}": ${why}`);
-      recordRefusal(this.#machine, container, error, request.caller);
-      throw error;
-    }
-    await this.#takes.hold(container, request.caller.pid);
+    await this.#takes.hold(container, request.caller);
     return controlAttr(container, checkpoint, 0);
   }
 
@@ -178,7 +171,7 @@ export class CheckpointTree implements Filesystem {
     const container = this.#directory(parent);
     if (!container || name !== checkpoint.name) await this.#inner.rmdir(request, parent, name);
     else if (haunting?.gathering) await this.#arrivals.endImages(haunting);
-    else await this.#dropTake(request, container);
+    else await this.#taken.drop(request, container);
   }
 
   async rename(request: Request, from: Place, to: Place, flags: number): Promise<undefined> {
@@ -252,16 +245,6 @@ export class CheckpointTree implements Filesystem {
       recordRefusal(this.#machine, container, error, caller);
       throw error;
     }
-  }
-
-  /** rmdir `.checkpoint`, whose files were unlinked. */
-  async #dropTake({ caller }: Request, container: Container): Promise<void> {
-    if (!checkpoint.present(container)) throw new FsError('ENOENT', `there is no ${checkpoint.name}`);
-    const take = await this.#takes.seenBy(caller, container);
-    if (take?.ready && (await this.#takes.files(take, caller.pid)).length > 0) {
-      throw new FsError('ENOTEMPTY', `${checkpoint.name} has files`);
-    }
-    if (take) this.#takes.drop(take);
   }
 
   /** The archive to which a name in a container's own directory belongs, if it does; `certain`: it does, whoever makes it. */

@@ -1,10 +1,13 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import type { Container } from '../container/container.ts';
 import { FsError, systemErrno } from '../errno.ts';
 import { imageAttr, imagesDirectoryAttr } from './checkpoint-attr.ts';
 import { indexOf, slotId, slotOf } from './checkpoint-id.ts';
+import { checkpoint } from './control/checkpoint.ts';
 import { O_ACCMODE, type Attr, type Opened, type Request } from './filesystem.ts';
 import { serialOf, type NodeId } from './node-id.ts';
-import type { Take, TakenFile, Takes } from './takes.ts';
+import type { Take, TakenFile } from './take.ts';
+import type { Takes } from './takes.ts';
 
 /** A file of a directory of images, by its number there. */
 export interface NumberedFile {
@@ -46,6 +49,16 @@ export class TakeNodes {
     const files = await this.#takes.files(take, caller.pid);
     if (!files.some((file) => file.name === name)) throw new FsError('ENOENT', `there is no ${name}`);
     take.gone.add(name);
+  }
+
+  /** rmdir(2) of `.checkpoint`, whose files were unlinked. */
+  async drop({ caller }: Request, container: Container): Promise<void> {
+    if (!checkpoint.present(container)) throw new FsError('ENOENT', `there is no ${checkpoint.name}`);
+    const take = await this.#takes.seenBy(caller, container);
+    if (take?.ready && (await this.#takes.files(take, caller.pid)).length > 0) {
+      throw new FsError('ENOTEMPTY', `${checkpoint.name} has files`);
+    }
+    if (take) this.#takes.drop(take);
   }
 
   async open(id: NodeId, flags: number, handle: number): Promise<Opened> {

@@ -1,55 +1,28 @@
-import { readdir, rename, stat } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { MANIFEST } from '../checkpoint/manifest.ts';
 import { checkpoint } from '../container/checkpoint.ts';
-import { contains, subtree, type Container } from '../container/container.ts';
-import { imagePlace, removeImages } from '../container/images.ts';
+import { contains, pathOf, subtree, type Container } from '../container/container.ts';
+import { removeImages } from '../container/images.ts';
 import type { Machine } from '../container/machine.ts';
 import { recordRefusal } from '../container/refusal.ts';
 import { FsError } from '../errno.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { checkpointsDir } from '../instance.ts';
+import { OWN_UID } from '../own-user.ts';
 import { isAlive, readStat } from '../proc/process.ts';
-import { now, type Timespec } from '../time.ts';
+import { now } from '../time.ts';
 import { isArchiver } from './archivers.ts';
 import { slotBehind, slotOf, TAKES_LIMIT } from './checkpoint-id.ts';
 import type { Request } from './filesystem.ts';
 import { serialOf, type NodeId } from './node-id.ts';
+import { filesIn, type Session, type Take, type TakenFile } from './take.ts';
 
 /** Archivers that are at work at once; the images of a further one are refused with EBUSY. */
 const SESSIONS_LIMIT = 64;
 
 /** How often to look whether an archiver has ended, and its images can go. */
 const SWEEP_MS = 2_000;
-
-export interface TakenFile {
-  readonly name: string;
-  readonly path: string;
-  readonly size: number;
-}
-
-/** A checkpoint of one container: announced to an archiver, or taken. */
-export interface Take {
-  readonly container: Container;
-  readonly slot: number;
-  readonly at: Timespec;
-  dir: string;
-  /** Fulfilled when the files are there; absent: not begun. Rejected with why it failed. */
-  ready: Promise<void> | undefined;
-  /** By number, less one. */
-  files: readonly TakenFile[];
-  /** What was unlinked. */
-  readonly gone: Set<string>;
-  readonly session: Session | undefined;
-}
-
-/** An archiver's view: each container as it was when this process came to it. */
-interface Session {
-  readonly pid: Pid;
-  readonly startTime: number;
-  readonly takes: Map<Serial, Take>;
-}
 
 /** The checkpoints that are there to be read, and who sees which. */
 export class Takes {
@@ -99,17 +72,21 @@ export class Takes {
     return take.files.filter(({ name }) => !take.gone.has(name));
   }
 
-  /** Takes one now, for everybody, until it is dropped. */
-  async hold(container: Container, caller: Pid): Promise<void> {
+  /** Takes one now, for everybody, until it is dropped. Throws EPERM for who is not root, and what `checkpoint` does. */
+  async hold(container: Container, { pid: caller, uid }: Request['caller']): Promise<void> {
     const take = this.#newTake(container, undefined);
     try {
+      if (uid !== OWN_UID) {
+        const why = 'images are memory, and only root saves them; ask root';
+        throw new FsError('EPERM', `Cannot checkpoint "${pathOf(container)}": ${why}`);
+      }
       await checkpoint(this.#machine, container, {
         caller,
         placeFor: (node) => (node === container ? take.dir : `${take.dir}.${node.serial}`),
       });
     } catch (error) {
       await removeImages(take.dir);
-      recordRefusal(this.#machine, container, error);
+      recordRefusal(this.#machine, container, error, { uid });
       throw error;
     } finally {
       for (const node of subtree(container)) if (node !== container) await removeImages(`${take.dir}.${node.serial}`);
@@ -280,17 +257,4 @@ export class Takes {
       this.#held.set(container.serial, take);
     }
   }
-}
-
-/** The manifest first: who restores knows then what is to come. */
-async function filesIn(dir: string): Promise<TakenFile[]> {
-  const { images } = imagePlace(dir);
-  const names = (await readdir(images)).sort();
-  const ordered = [...names.filter((name) => name === MANIFEST), ...names.filter((name) => name !== MANIFEST)];
-  return await Promise.all(
-    ordered.map(async (name) => {
-      const file = path.join(images, name);
-      return { name, path: file, size: (await stat(file)).size };
-    }),
-  );
 }

@@ -1,62 +1,12 @@
 import { Volume } from 'memfs';
 import { describe, expect, test } from 'vitest';
-import { type Finding, type Machine, runChecks } from '../../../src/cli/checks/check.ts';
+import { type Machine, runChecks } from '../../../src/cli/checks/check.ts';
 import { enteringOn } from '../../../src/cli/checks/entering.ts';
 import { privateMachine } from '../../../src/cli/checks/without-root.ts';
-import { checksFor } from '../../../src/cli/checks/table.ts';
 import { FsError } from '../../../src/errno.ts';
 import type { FileAccess } from '../../../src/files.ts';
 import { instanceFor } from '../../../src/instance.ts';
-import type { Mount } from '../../../src/mountinfo.ts';
-
-/** A machine that has everything. */
-const FILES = {
-  '/proc/self/status': 'Name:\tnode\nCapEff:\t000001ffffffffff\n',
-  '/proc/self/mountinfo': '30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
-  '/proc/sys/kernel/osrelease': '6.18.0-test\n',
-  '/sys/fs/cgroup/cgroup.controllers': 'cpu memory pids\n',
-  '/sys/fs/cgroup/system.slice/cgroup.kill': '',
-  '/sys/fs/cgroup/system.slice/cgroup.freeze': '',
-  '/namespaces': null,
-};
-
-interface Changes {
-  readonly files?: Readonly<Record<string, string | null>>;
-  readonly machine?: Partial<Machine>;
-}
-
-async function findings({ files = {}, machine = {} }: Changes = {}): Promise<Map<string, Finding>> {
-  const everything: Machine = {
-    files: Volume.fromJSON({ ...FILES, ...files }) as unknown as FileAccess,
-    nodeVersion: 'v20.15.0',
-    initPath: '/opt/nsdir/dist/nsdir-init',
-    openDevice: () => Promise.resolve(undefined),
-    criu: () => Promise.resolve({ program: '/usr/sbin/criu', version: '4.2', lacks: undefined }),
-    runtime: () => '/usr/sbin/runc',
-    runInit: () => Promise.resolve({ status: 125, stderr: 'usage: …' }),
-    tryPrivateMachine: () => Promise.resolve({ status: 0, stderr: '' }),
-    mountsAt: () => Promise.resolve([]),
-    mountOf: () => Promise.resolve(undefined),
-    ailmentOf: () => Promise.resolve(undefined),
-    ...machine,
-  };
-  const found = await runChecks(checksFor('device'), everything, instanceFor('/namespaces'));
-  return new Map(found.map((finding) => [finding.name, finding]));
-}
-
-const mounted = (type: string): Mount => ({
-  id: 40,
-  parent: 22,
-  device: '0:40',
-  root: '/',
-  mountPoint: '/namespaces',
-  options: ['rw'],
-  type,
-  source: 'thing',
-  superOptions: ['rw'],
-});
-
-const lacking = (found: Map<string, Finding>) => [...found.values()].filter(({ ok }) => !ok).map(({ name }) => name);
+import { FILES, findings, lacking, mounted, type Changes } from '../../support/findings.ts';
 
 describe('CHECKS', () => {
   test('find nothing to complain of on a machine that has everything', async () => {
@@ -267,52 +217,4 @@ test.each([
     found: `/namespaces: ${counted}`,
     problem: expect.stringContaining('would be hidden') as string,
   });
-});
-
-test.each([
-  ['ID=debian\n', 'apt-get install runc'],
-  ['NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\n', 'apt-get install runc'],
-  ['ID=fedora\n', 'dnf install runc'],
-  ["ID='arch'\n", 'pacman -S runc'],
-  ['ID=alpine\n', 'apk add runc'],
-  ['ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"\n', 'zypper install runc'],
-  ['ID=nixos\n', 'install what Debian calls runc'],
-])('what is missing is installed in the way of the machine that says %j', async (release, remedy) => {
-  const runtime = () => {
-    throw new FsError('ENOENT', 'there is none');
-  };
-  const found = await findings({ files: { '/etc/os-release': release }, machine: { runtime } });
-  expect(found.get('OCI runtime')).toMatchObject({ remedy });
-});
-
-test('processes in the root cgroup of a container keep it from limiting its own', async () => {
-  const cgroup = (name: string) => `/sys/fs/cgroup/cgroup.${name}`;
-  const files = { [cgroup('type')]: 'domain\n', [cgroup('procs')]: '1\n17\n', [cgroup('subtree_control')]: '\n' };
-  expect((await findings({ files })).get('limits')).toMatchObject({
-    ok: false,
-    problem: expect.stringContaining('processes in /sys/fs/cgroup itself') as string,
-  });
-  const given = { ...files, [cgroup('subtree_control')]: 'cpu memory pids\n' };
-  expect(lacking(await findings({ files: given }))).toEqual([]);
-  expect(lacking(await findings({ files: { ...files, [cgroup('procs')]: '' } }))).toEqual([]);
-});
-
-test.each([
-  ['0', []],
-  ['1', []],
-  ['3', ['entering']],
-])('with kernel.yama.ptrace_scope %s, lacking is %j', async (scope, names) => {
-  const files = { '/proc/sys/kernel/yama/ptrace_scope': `${scope}\n` };
-  expect(lacking(await findings({ files }))).toEqual(names);
-});
-
-test.each([
-  ['ext4', '/dev/vda3', '/var', []],
-  ['tmpfs', 'tmpfs', '/', []],
-  ['zfs', 'rpool/var', '/var', []],
-  ['tmpfs', 'tmpfs', '/var', ['state directory']],
-  ['fuseblk', '/dev/sdb1', '/var', ['state directory']],
-])('with a state directory in a %s of %s at %s, lacking is %j', async (type, source, mountPoint, names) => {
-  const mountOf = () => Promise.resolve({ ...mounted(type), source, mountPoint });
-  expect(lacking(await findings({ machine: { mountOf } }))).toEqual(names);
 });
