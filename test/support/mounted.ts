@@ -120,10 +120,10 @@ export async function mounted(...options: string[]): Promise<Mounted> {
   };
 }
 
-/** Asks again and again until it is so; throws after `limitMs`. */
+/** Asks again and again until it is so; throws after `limitMs`, saying what was waited for: a function is asked then. */
 export async function eventually(
   question: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   limitMs = 15_000,
 ): Promise<void> {
   const end = performance.now() + limitMs;
@@ -135,7 +135,7 @@ export async function eventually(
     }
     await sleep(20);
   }
-  throw new Error(`not within ${limitMs} ms: ${what}`);
+  throw new Error(`not within ${limitMs} ms: ${typeof what === 'string' ? what : what()}`);
 }
 
 /** Whether a process of this pid lives and is no zombie. One that may be dead is pinned before: `lives` in pinned.ts. */

@@ -3,8 +3,8 @@
 usage: random-tree.py SEED FILE
 
 Every process appends lines to FILE: `set PARENT` ids when it comes into a set of namespaces, as `PID SET PARENT`. Set 0 is
-the machine's. Those that are left at the end sleep; their parent, this program, prints `ready`, and kills all when its
-standard input ends.
+the machine's. Those that are left at the end sleep; when all do, their parent, this program, prints `ready`, and kills all
+when its standard input ends.
 """
 
 import ctypes
@@ -19,6 +19,8 @@ KINDS = [0x00020000, 0x04000000, 0x08000000]  # mnt, uts, ipc
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
 libc = ctypes.CDLL(None, use_errno=True)
 out = os.open(FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+# Every process holds its writing end until it sleeps or leaves: its end says that nothing changes any more.
+settled, unsettled = os.pipe()
 made = 0
 
 
@@ -73,6 +75,7 @@ def live(random_, depth, own, parent):
                 child(seed, depth + 1, own, parent)
     if depth > 0 and random_.random() < 0.3:
         os._exit(0)
+    os.close(unsettled)
     while True:
         signal.pause()
 
@@ -86,7 +89,8 @@ signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for index in range(4):
     if os.fork() == 0:
         child(SEED * 100 + index, 0, "0", "-")
-time.sleep(1)
+os.close(unsettled)
+os.read(settled, 1)
 print("ready", flush=True)
 sys.stdin.read()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

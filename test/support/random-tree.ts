@@ -22,12 +22,21 @@ export async function scoreOf(tree: Mounted, seed: number): Promise<Score> {
   const child = spawn('python3', [PROGRAM, String(seed), place.at('truth')], { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
     await once(createInterface({ input: child.stdout }), 'line');
-    const truth = readTruth(place.at('truth'));
+    let truth = readTruth(place.at('truth'));
     let places = new Map<number, string>();
-    await eventually(async () => {
-      places = await placesOf(tree);
-      return [...truth.living].every(([set, pid]) => set === '0' || places.has(pid));
-    }, 'every set that lives is shown');
+    const unshown = () => [...truth.living].filter(([set, pid]) => set !== '0' && !places.has(pid));
+    await eventually(
+      async () => {
+        // Read again: who was leaving when the last one settled may have been alive still.
+        truth = readTruth(place.at('truth'));
+        places = await placesOf(tree);
+        return unshown().length === 0;
+      },
+      () =>
+        `every set that lives is shown, not so: ${unshown()
+          .map(([set, pid]) => `${set} with ${pid}`)
+          .join(', ')}`,
+    );
     return judge(truth, places);
   } finally {
     const ended = once(child, 'exit');
