@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { counting, eachWithTree, nothingHeld, type Scratch } from '../support/checkpoints.ts';
-import { attached, detached, initOf } from '../support/containers.ts';
+import { attached, detached } from '../support/containers.ts';
 import { eventually, type Mounted } from '../support/mounted.ts';
 
 let tree: Mounted;
@@ -89,9 +89,13 @@ it('says with --check what stands in the way, and freezes nothing', async () => 
   expect(readdirSync(tree.instance.stateDir).filter((name) => name.endsWith('.checkpoints'))).toEqual([]);
 });
 
-it('is refused to one who lives in it', async () => {
+it('is refused to one who lives in it, and shows no images to an archiver there', async () => {
   await detached(tree, 'web', ['sleep', '1000']);
-  const { stdout } = await tree.nsdir('run', 'web', '--', 'sh', '-c', `ls -A ${tree.dir}/.checkpoint | wc -l`);
-  expect(stdout).toBe('0');
-  expect(await initOf(tree, 'web')).toBeGreaterThan(0);
+  const inside = (script: string) => tree.nsdir('run', 'web', '--', 'sh', '-c', `cd ${tree.dir}; ${script}`);
+  expect((await inside('touch .checkpoint')).status).not.toBe(0);
+  expect(await tree.ok('cat web/.error')).toMatch(/^EBUSY: Cannot checkpoint "web": who asks .* lives in it/);
+  const archived = await inside('tar cf - .checkpoint | tar tf -');
+  expect(archived).toEqual({ status: 0, stdout: '.checkpoint/', stderr: '' });
+  expect(await tree.ok('cat web/.state')).toBe('running');
+  await nothingHeld(tree);
 });
