@@ -160,7 +160,7 @@ export async function runCriu({ command, runner, known, workDir, log, limitMs, p
 
 /** One line of why criu failed, from its log or its output. */
 export function explain(workDir: string, log: string): string | undefined {
-  return [`${workDir}/${log}`, `${workDir}/criu.out`].map(readEnd).map(firstError).find(Boolean);
+  return [`${workDir}/${log}`, `${workDir}/criu.out`].map(readLog).map(firstError).find(Boolean);
 }
 
 /** What says nothing: noise, or the consequence of an error that was told before. */
@@ -173,7 +173,8 @@ export function firstError(text: string): string | undefined {
   return line?.replace(/^.*?Error \([^)]*\):\s*/, '').trim();
 }
 
-function readEnd(file: string): string {
+/** What criu logged, nothing if there is no log. */
+export function readLog(file: string): string {
   try {
     return readFileSync(file, 'latin1');
   } catch {

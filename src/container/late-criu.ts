@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DUMP_LOG } from '../checkpoint/arguments.ts';
-import { LOG_BEGUN_ANEW } from '../checkpoint/criu.ts';
+import { LOG_BEGUN_ANEW, readLog } from '../checkpoint/criu.ts';
 import { tryWriteKnob } from '../cgroup/knob.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { readIfThere } from '../files.ts';
@@ -64,7 +63,7 @@ export async function pressCriu(machine: Machine, criu: Pid, dumped: Dumped): Pr
     log.warn({ criu, helpers }, 'criu takes too long: what it waits for is ended');
     return;
   }
-  const said = readOrNothing(path.join(dumped.place.work, DUMP_LOG));
+  const said = readLog(path.join(dumped.place.work, DUMP_LOG));
   if (said.startsWith(LOG_BEGUN_ANEW) || BEYOND_RECALL.test(said)) {
     log.warn({ criu }, 'criu takes too long, and cannot be ended where it is');
     return;
@@ -113,12 +112,4 @@ function descendantsOf({ files }: Machine, ancestor: Pid): Pid[] {
     return parent === ancestor || (parent !== undefined && depth < DEPTH_LIMIT && isBelow(parent, depth + 1));
   };
   return [...parents.keys()].filter((pid) => isBelow(pid)).map((pid) => checkedPid(pid));
-}
-
-function readOrNothing(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }
