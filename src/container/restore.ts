@@ -16,7 +16,6 @@ import {
 } from '../checkpoint/files-image.ts';
 import { verifyImages } from '../checkpoint/hashes.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
-import { CORE_IMAGE, rewindTask } from '../checkpoint/timers.ts';
 import { ownProcesses } from '../cgroup/cgroup.ts';
 import { freeze } from '../cgroup/freeze.ts';
 import { kill } from '../cgroup/kill.ts';
@@ -130,7 +129,7 @@ async function checkCpu({ criu, runner, known, cpu }: ReadyCriu, images: string,
   }
 }
 
-/** A directory of hard links to the images, but for those of tasks, and the one of files, whose paths are to be this container's. */
+/** A directory of hard links to the images, but for that of files, whose paths are to be this container's. */
 async function prepareImages(machine: Machine, container: Container, arrived: Arrived): Promise<string> {
   const { place, manifest } = arrived;
   const { instance } = machine;
@@ -138,10 +137,7 @@ async function prepareImages(machine: Machine, container: Container, arrived: Ar
   await rm(place.work, { recursive: true, force: true });
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const { name } of manifest.images) {
-    const image = path.join(place.images, name);
-    if (CORE_IMAGE.test(name))
-      await writeFile(path.join(directory, name), rewindTask(await readFile(image)), { mode: 0o600 });
-    else if (name !== FILES_IMAGE) await link(image, path.join(directory, name));
+    if (name !== FILES_IMAGE) await link(path.join(place.images, name), path.join(directory, name));
   }
   if (!manifest.images.some(({ name }) => name === FILES_IMAGE)) throw new FsError('EIO', `there is no ${FILES_IMAGE}`);
   const image = await readFile(path.join(place.images, FILES_IMAGE));

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { filesIn, machineMountsIn, remappedIn, rewriteFiles } from '../../../src/checkpoint/files-image.ts';
-import { rewindTask } from '../../../src/checkpoint/timers.ts';
 import { bytesField, fieldsOf, imageOf, messagesOf } from '../../../src/checkpoint/protobuf.ts';
 
 const MAGIC = Buffer.from('1943565438313056', 'hex');
@@ -104,26 +103,4 @@ test('machineMountsIn tells the root and what is external, and nothing else', ()
     { id: 1, key: undefined },
     { id: 3, key: 'disk0' },
   ]);
-});
-
-test('rewindTask winds up periodic timers of a task that had expired, and nothing else', () => {
-  const itimer = (interval: number, left: number) =>
-    Buffer.concat([small(1, 0), small(2, interval), small(3, 0), small(4, left)]);
-  const core = (real: Buffer, prof: Buffer) =>
-    imageOf(MAGIC, [
-      Buffer.concat([
-        small(1, 1),
-        bytesField(
-          3,
-          Buffer.concat([
-            small(1, 1),
-            text(6, 'sh'),
-            bytesField(7, Buffer.concat([bytesField(1, real), bytesField(3, prof)])),
-          ]),
-        ),
-      ]),
-    ]);
-  const off = itimer(0, 0);
-  expect(rewindTask(core(itimer(10, 0), off)).equals(core(itimer(10, 10), off))).toBe(true);
-  expect(rewindTask(core(itimer(10, 3), off)).equals(core(itimer(10, 3), off))).toBe(true);
 });
