@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const NAMED = ['test/support/named.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,6 +18,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          setupFiles: NAMED,
           pool: 'forks',
           // Most of what these do is to wait.
           maxWorkers: 3,
@@ -29,6 +32,7 @@ export default defineConfig({
           include: ['test/alone/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
+          setupFiles: NAMED,
           pool: 'forks',
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
