@@ -2,7 +2,13 @@ import path from 'node:path';
 import { readIfThere } from './processes.ts';
 
 /** Options of `nsdir mount` that the daemon's command line has as they were given; FILE and DIR are absolute there. */
-const COMPARED = ['adapter', 'trace', 'log-level', 'discovery', 'user-limits', 'output-limit', 'cgroup'] as const;
+const COMPARED = [
+  ...['adapter', 'trace', 'log-level', 'discovery', 'user-limits', 'output-limit'],
+  ...['run-dir', 'state-dir', 'cgroup'],
+] as const;
+
+/** Those that name a file or a directory. */
+const PATHS: ReadonlySet<string> = new Set(['trace', 'run-dir', 'state-dir']);
 
 /** The command line of a daemon; empty if it is gone, or not ours to read. */
 export async function wordsOf(pid: number): Promise<string[]> {
@@ -15,7 +21,7 @@ export function differences(asked: Readonly<Record<string, unknown>>, running: r
   const named = COMPARED.filter((name) => typeof asked[name] === 'string').flatMap((name) => {
     const at = running.indexOf(`--${name}`);
     const value = asked[name] as string;
-    const given = name === 'trace' ? path.resolve(value) : value;
+    const given = PATHS.has(name) ? path.resolve(value) : value;
     return at >= 0 && running[at + 1] === given ? [] : [`--${name} ${value}`];
   });
   const flagged = asked['no-resend'] === true && !running.includes('--no-resend') ? ['--no-resend'] : [];

@@ -10,6 +10,7 @@ import type { Mount } from '../mountinfo.ts';
 import { userOf } from '../proc/users.ts';
 import { Failure, type OptionTable, UsageError, type Values } from './command.ts';
 import { isMachinesRoot, OWN_UID } from '../own-user.ts';
+import { notedPlaces } from './places.ts';
 
 /** Options of every command that needs the daemon's directories. */
 export const PLACE_OPTIONS = {
@@ -49,7 +50,10 @@ function noted(file: string): string | undefined {
   }
 }
 
-/** The instance meant by DIR, or else by `NSDIR_MOUNT`, or else /namespaces, with its directories as the options say. */
+/**
+ * The instance meant by DIR, or else by `NSDIR_MOUNT`, or else /namespaces, with its directories as the options say, as they
+ * were noted when it was mounted, or as they usually are.
+ */
 export async function placeFor(
   directory: string | undefined,
   values: Values<typeof INSTANCE_OPTIONS>,
@@ -57,12 +61,13 @@ export async function placeFor(
   refuseEmpty(directory);
   const mountPoint = await canonical(directory ?? defaultMountPoint());
   const standard = instanceFor(mountPoint, await daemonUidAt(mountPoint));
-  const instance = {
-    ...standard,
-    runDir: path.resolve(values['run-dir'] ?? standard.runDir),
-    stateDir: path.resolve(values['state-dir'] ?? standard.stateDir),
-  };
-  return { ...instance, cgroupName: values.cgroup ?? cgroupNameOf(instance) };
+  const [runDir, stateDir] = [values['run-dir'], values['state-dir']].map((given) => given && path.resolve(given));
+  // With another run directory it is another instance, of which nothing was noted.
+  const places = notedPlaces(standard);
+  const noted = runDir === undefined || runDir === places?.runDir ? places : undefined;
+  const usual = { ...standard, ...noted };
+  const instance = { ...usual, runDir: runDir ?? usual.runDir, stateDir: stateDir ?? usual.stateDir };
+  return { ...instance, cgroupName: values.cgroup ?? noted?.cgroupName ?? cgroupNameOf(instance) };
 }
 
 /** Who mounted the tree that is there: root, or we. Where there is none, it would be we. */

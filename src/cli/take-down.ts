@@ -12,6 +12,7 @@ import { parseJournal } from '../journal/journal.ts';
 import { isAlive } from '../proc/process.ts';
 import { Failure } from './command.ts';
 import { endDaemon, killDaemon } from './daemon-processes.ts';
+import { forgetPlaces } from './places.ts';
 import { pidFrom, signalIfThere, untilGone } from './processes.ts';
 
 const LAUNCHER_TIMEOUT_MS = 2_000;
@@ -76,6 +77,7 @@ export async function removeTraces(instance: Instance): Promise<void> {
   await quitLauncher(instance);
   await removeCgroups(cgroupDirectory(instance));
   for (const directory of [instance.runDir, instance.stateDir]) await removeDirectory(directory);
+  await forgetPlaces(instance);
 }
 
 /** With all that is in it. One that is a mount point stays, empty: it was not made here. */

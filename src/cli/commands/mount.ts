@@ -13,6 +13,7 @@ import { differences, wordsOf } from '../daemon-options.ts';
 import { discoveryFrom } from '../discovery-mode.ts';
 import { lockInstance } from '../lock.ts';
 import { INSTANCE_OPTIONS, placeFor } from '../place.ts';
+import { notePlaces } from '../places.ts';
 import { outputLimitFrom } from '../output-limit.ts';
 import { userLimitsFrom } from '../user-limits.ts';
 
@@ -61,7 +62,9 @@ export const mount = defineCommand({
     const instance = await placeFor(words[0], values);
     const machine = await thisMachine();
     const asked = { ...values, discovery: values.discovery && discovery };
-    if (await isMounted(machine, instance)) return alreadyMounted(instance, asked);
+    // Which need not be where the options say.
+    const former = await placeFor(words[0], {});
+    if (await isMounted(machine, instance)) return alreadyMounted(former, asked);
     // What is only good to have is looked at by nsdir doctor.
     const needed = checksFor(adapter).filter(({ required }) => required);
     refuseUnless(await runChecks(needed, machine, instance), instance);
@@ -69,8 +72,8 @@ export const mount = defineCommand({
     const lock = await lockInstance(instance);
     try {
       // Another `nsdir mount` may have been at work while the lock was waited for.
-      if (await isMounted(machine, instance)) return await alreadyMounted(instance, asked);
-      await makeWay(machine, instance);
+      if (await isMounted(machine, instance)) return await alreadyMounted(former, asked);
+      await makeWay(machine, instance, former);
       const options = [
         ...(values.trace === undefined ? [] : ['--trace', path.resolve(values.trace)]),
         ...(values['no-resend'] === true ? ['--no-resend'] : []),
@@ -82,10 +85,14 @@ export const mount = defineCommand({
       ];
       if (values.foreground !== true) {
         const pid = await bringUp(instance, adapter, options);
+        await notePlaces(instance);
         process.stdout.write(`mounted at ${instance.mountPoint} (daemon ${pid})\n`);
         return 0;
       }
-      return await superviseInForeground(instance, adapter, options, lock.release);
+      return await superviseInForeground(instance, adapter, options, async () => {
+        if (await isMounted(machine, instance)) await notePlaces(instance);
+        await lock.release();
+      });
     } finally {
       await lock.release();
     }
@@ -114,11 +121,12 @@ function refuseUnless(findings: readonly Finding[], instance: Instance): void {
 }
 
 /** Whatever is left of a former daemon here is ended: its mount, its processes. Its containers and journal stay. */
-async function makeWay(machine: Machine, instance: Instance): Promise<void> {
+async function makeWay(machine: Machine, instance: Instance, former: Instance): Promise<void> {
   const stale = (await machine.mountsAt(instance.mountPoint)).length > 0;
   await clearAway(instance.mountPoint);
   const timeoutMs = stale ? STALE_END_TIMEOUT_MS : undefined;
-  if (!(await endDaemon(instance, timeoutMs)) && !(await killDaemon(instance))) {
+  for (const one of former.runDir === instance.runDir ? [instance] : [former, instance]) {
+    if ((await endDaemon(one, timeoutMs)) || (await killDaemon(one))) continue;
     throw new Failure(`a former daemon of ${instance.mountPoint} cannot be killed; see nsdir doctor`);
   }
   if (stale) process.stdout.write(`took over the stale mount at ${instance.mountPoint}\n`);

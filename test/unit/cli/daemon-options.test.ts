@@ -11,6 +11,7 @@ describe('differences', () => {
     { asked: { 'log-level': 'debug', discovery: 'off' }, differing: ['--log-level debug'] },
     { asked: { 'no-resend': true }, differing: ['--no-resend'] },
     { asked: { foreground: true }, differing: [] },
+    { asked: { 'run-dir': '/run/other' }, differing: ['--run-dir /run/other'] },
   ])('of $asked', ({ asked, differing }) => {
     expect(differences(asked, RUNNING)).toEqual(differing);
   });
