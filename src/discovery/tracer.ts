@@ -7,13 +7,19 @@ const BUFFER_KIB = 512;
 
 /**
  * Reads an instance of the tracer of its own until standard input ends, that is, until the daemon does, and removes it.
- * In a mount namespace of its own, so that tracefs may be mounted where the machine has none to be seen.
+ * In a mount namespace of its own, so that tracefs may be mounted where the machine has none to be seen. Trees are taken
+ * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
+ * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
  * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call. Every line of standard input
  * becomes an event, and another one that says that the first is in its place. Not heard: sched_process_exec, since a line of it
  * has the path of the program, of which anybody could make lines that look like other events.
  */
 const SCRIPT = `
 set -e
+grep ' - fuse\\.nsdir ' /proc/self/mountinfo | while read -r _ _ _ _ tree _; do
+  tree=$(printf "$(printf %s "$tree" | sed 's/%/%%/g')")
+  umount -l --no-canonicalize "$tree" || umount -l "$tree"
+done >/dev/null 2>&1 &
 top=/sys/kernel/tracing
 [ -d $top/instances ] || mount -t tracefs tracefs $top
 for stale in $top/instances/"$1".*; do rmdir "$stale" 2>/dev/null || :; done
