@@ -4,7 +4,7 @@ import { eventually, isAlive } from '../support/mounted.ts';
 import { pinned, signal } from '../support/pinned.ts';
 
 /** A shell in a mount namespace, whose child makes one of its own and outlives it. */
-const LEAVES_CHILD = `unshare --uts sleep 1000 & sleep 1; exit`;
+const LEAVES_CHILD = `unshare --uts sleep 1000 & sleep 3; exit`;
 
 it('keeps the node of a container that is gone while one in it lives, and kills that with it', async () => {
   await using tree = await discovering();
@@ -35,7 +35,7 @@ it('is the same container when its first process ends and another goes on', asyn
   await using tree = await discovering();
   await using maker = await unshared(
     ['--mount'],
-    `sh -c '${OWN_PID.replaceAll("'", `'\\''`)} >&2; exec sleep 1000' & sleep 1`,
+    `sh -c '${OWN_PID.replaceAll("'", `'\\''`)} >&2; exec sleep 1000' & sleep 3`,
   );
   const at = await shown(tree, maker.pid);
   const before = await tree.ok(`stat -c %i ${at}`);
