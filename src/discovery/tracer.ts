@@ -5,6 +5,9 @@ import { TraceText } from './trace-text.ts';
 /** Kilobytes for each cpu; what does not fit is lost, and told so. */
 const BUFFER_KIB = 512;
 
+/** Seconds for each tree that is taken away from the reader: one whose daemon stands still may not answer. */
+const UMOUNT_LIMIT_S = 5;
+
 /**
  * Reads an instance of the tracer of its own until standard input ends, that is, until the daemon does, and removes it.
  * In a mount namespace of its own, so that tracefs may be mounted where the machine has none to be seen. Trees are taken
@@ -18,7 +21,7 @@ const SCRIPT = `
 set -e
 grep ' - fuse\\.nsdir ' /proc/self/mountinfo | while read -r _ _ _ _ tree _; do
   tree=$(printf "$(printf %s "$tree" | sed 's/%/%%/g')")
-  umount -l --no-canonicalize "$tree" || umount -l "$tree"
+  umount -l --no-canonicalize "$tree" || timeout -s KILL ${UMOUNT_LIMIT_S} umount -l "$tree"
 done >/dev/null 2>&1 &
 top=/sys/kernel/tracing
 [ -d $top/instances ] || mount -t tracefs tracefs $top

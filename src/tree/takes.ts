@@ -74,12 +74,14 @@ export class Takes {
 
   /** Takes one now, for everybody, until it is dropped. Throws EPERM for who is not root, and what `checkpoint` does. */
   async hold(container: Container, { pid: caller, uid }: Request['caller']): Promise<void> {
+    if (uid !== OWN_UID) {
+      const why = 'images are memory, and only root saves them; ask root';
+      const error = new FsError('EPERM', `Cannot checkpoint "${pathOf(container)}": ${why}`);
+      recordRefusal(this.#machine, container, error, { uid });
+      throw error;
+    }
     const take = this.#newTake(container, undefined);
     try {
-      if (uid !== OWN_UID) {
-        const why = 'images are memory, and only root saves them; ask root';
-        throw new FsError('EPERM', `Cannot checkpoint "${pathOf(container)}": ${why}`);
-      }
       await checkpoint(this.#machine, container, {
         caller,
         placeFor: (node) => (node === container ? take.dir : `${take.dir}.${node.serial}`),

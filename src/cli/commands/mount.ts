@@ -72,7 +72,7 @@ export const mount = defineCommand({
     const lock = await lockInstance(instance);
     try {
       // Another `nsdir mount` may have been at work while the lock was waited for.
-      if (await isMounted(machine, instance)) return await alreadyMounted(former, asked);
+      if (await isMounted(machine, instance)) return await alreadyMounted(await placeFor(words[0], {}), asked);
       await makeWay(machine, instance, former);
       const options = [
         ...(values.trace === undefined ? [] : ['--trace', path.resolve(values.trace)]),
