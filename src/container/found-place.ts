@@ -1,6 +1,7 @@
 import { partsOf, type SetKey } from '../discovery/key.ts';
 import type { Observer } from '../discovery/observer.ts';
-import { cgroupPaths, likelyMaker } from '../discovery/parentage.ts';
+import { OwnCgroups } from '../discovery/own-cgroups.ts';
+import { cgroupPaths, likelyMaker, type Candidate } from '../discovery/parentage.ts';
 import type { Member, NsSet } from '../discovery/sets.ts';
 import type { FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
@@ -26,9 +27,11 @@ export interface Surroundings {
 /** Where sets of namespaces belong in the tree. */
 export class Places {
   readonly #around: Surroundings;
+  readonly #ownCgroups: OwnCgroups;
 
   constructor(around: Surroundings) {
     this.#around = around;
+    this.#ownCgroups = new OwnCgroups(() => this.#machinesCgroups());
   }
 
   /** The container of the set, or of the nearest one above that has a container. */
@@ -65,21 +68,34 @@ export class Places {
 
   /** Who may have made a set whose first process is an orphan. */
   #guess(set: NsSet, oldest: Member, cgroup: string): Container | undefined {
+    const { machine } = this.#around.observer.sets;
+    const orphan = { key: set.key, startTime: oldest.startTime, cgroups: cgroupPaths(cgroup) };
+    return likelyMaker(orphan, this.#candidates(set), machine.key)?.container;
+  }
+
+  *#candidates(orphan: NsSet): Generator<Candidate & { readonly container: Container }> {
     const { observer, shown } = this.#around;
     const { sets } = observer;
-    const candidates = [...shown.values()].flatMap((container) => {
-      const of = sets.of(container.serial);
-      const first = of && sets.oldest(of);
-      if (!of || !first || of === set || !this.#isWithMachine(of, sets.machine.key)) return [];
-      return [{ container, key: of.key, startTime: first.startTime, cgroups: cgroupPaths(first.cgroup) }];
-    });
-    const orphan = { key: set.key, startTime: oldest.startTime, cgroups: cgroupPaths(cgroup) };
-    return likelyMaker(orphan, candidates, sets.machine.key)?.container;
+    const at = performance.now();
+    for (const container of shown.values()) {
+      const set = sets.of(container.serial);
+      const first = set && sets.oldest(set);
+      if (!set || !first || set === orphan || !this.#isWithMachine(set, sets.machine.key)) continue;
+      const cgroups = this.#ownCgroups.of(first.cgroup, at);
+      yield { container, key: set.key, startTime: first.startTime, cgroups };
+    }
+  }
+
+  *#machinesCgroups(): Generator<string> {
+    const { files, observer } = this.#around;
+    for (const { pid } of observer.sets.machine.members) yield readCgroups(files, pid);
   }
 
   /** Whether the machine's init takes in orphans of some of its processes. */
   #isWithMachine(set: NsSet, machine: SetKey): boolean {
     const machines = partsOf(machine)[PID_PART];
+    // Whose children will be in the machine's is there too: nobody goes back up.
+    if (partsOf(set.key)[PID_PART] === machines) return true;
     for (const { pid } of set.members) if (this.#pidNamespaceOf(pid) === machines) return true;
     return false;
   }

@@ -23,9 +23,19 @@ export function isPending(key: SetKey): boolean {
   return key.includes(PENDING);
 }
 
+/** Keys whose parts are kept: placing a set compares it with every other one. */
+const PARTS_KEPT_LIMIT = 8_192;
+
+const kept = new Map<SetKey, readonly string[]>();
+
 /** What the key has of each kind, in the table's order. */
-export function partsOf(key: SetKey): string[] {
-  return key.split(',');
+export function partsOf(key: SetKey): readonly string[] {
+  const known = kept.get(key);
+  if (known) return known;
+  if (kept.size >= PARTS_KEPT_LIMIT) kept.clear();
+  const parts = key.split(',');
+  kept.set(key, parts);
+  return parts;
 }
 
 /** The kinds of which the two sets have different namespaces. */

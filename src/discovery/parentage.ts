@@ -3,7 +3,7 @@ import { partsOf, type SetKey } from './key.ts';
 /** A set of namespaces that may have made another one. */
 export interface Candidate {
   readonly key: SetKey;
-  /** Path of its first process's cgroup, of each hierarchy. */
+  /** Path of its first process's cgroup, of each hierarchy; empty for one that does not tell who it is. */
   readonly cgroups: readonly string[];
   /** Clock ticks since boot, of its first process. */
   readonly startTime: number;
