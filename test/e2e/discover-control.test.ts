@@ -1,7 +1,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { discovering, making, shown, unshared, vanished } from '../support/found.ts';
+import { discovering, making, numberOf, shown, unshared, vanished } from '../support/found.ts';
 import { cgroup2MountPoint, eventually, isAlive } from '../support/mounted.ts';
 
 it('has the entries of a declared container: .init, .ns, .procs, .stat', async () => {
@@ -21,14 +21,16 @@ it('sends a signal to every process, and ends when it is told to stop', async ()
   await using tree = await discovering();
   await using maker = await unshared(['--mount'], 'sleep 1001 & exec sleep 1000');
   const at = await shown(tree, maker.pid);
+  const number = await numberOf(tree, at);
   await tree.ok(`echo TERM > ${at}/.signal`);
   await eventually(() => !isAlive(maker.pid), 'it got the signal');
-  await vanished(tree, at);
+  await vanished(tree, number);
   await using other = await unshared(['--mount']);
   const next = await shown(tree, other.pid);
+  const nextNumber = await numberOf(tree, next);
   await tree.ok(`echo stopped > ${next}/.state`);
   expect(isAlive(other.pid)).toBe(false);
-  await vanished(tree, next);
+  await vanished(tree, nextNumber);
 });
 
 it('refuses to freeze what shares its cgroup with others, and says why', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { discovering, OWN_PID, shown, unshared, vanished } from '../support/found.ts';
+import { discovering, numberOf, OWN_PID, shown, unshared, vanished } from '../support/found.ts';
 import { eventually, isAlive } from '../support/mounted.ts';
 import { pinned, signal } from '../support/pinned.ts';
 
@@ -27,8 +27,9 @@ it('vanishes with its last child', async () => {
   await eventually(async () => (await tree.ok(`ls ${outer}`)) === 'unnamed1', 'the inner one is there');
   const pid = Number(await tree.ok(`cat ${outer}/unnamed1/.procs`));
   await eventually(async () => (await tree.ok(`cat ${outer}/.state`)) === 'stopped', 'it has stopped');
+  const number = await numberOf(tree, outer);
   signal(pinned(pid), 'SIGKILL');
-  await vanished(tree, outer);
+  await vanished(tree, number);
 });
 
 it('is the same container when its first process ends and another goes on', async () => {
@@ -38,7 +39,7 @@ it('is the same container when its first process ends and another goes on', asyn
     `sh -c '${OWN_PID.replaceAll("'", `'\\''`)} >&2; exec sleep 1000' & sleep 3`,
   );
   const at = await shown(tree, maker.pid);
-  const before = await tree.ok(`stat -c %i ${at}`);
+  const before = await numberOf(tree, at);
   await eventually(() => !isAlive(maker.pid), 'the first has ended');
   await eventually(async () => (await tree.ok(`readlink ${at}/.init`)) !== `/proc/${maker.pid}`, 'another is first');
   expect(await tree.ok(`stat -c %i ${at}; cat ${at}/.state`)).toBe(`${before}\nrunning`);

@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { discovering, shown, unshared, vanished, type Maker } from '../support/found.ts';
+import { discovering, numberOf, shown, unshared, vanished, type Maker } from '../support/found.ts';
 import { eventually } from '../support/mounted.ts';
 import { signal } from '../support/pinned.ts';
 
@@ -9,7 +9,7 @@ const TRIES = 30;
 /** Others on the machine may have taken a number for a while. */
 const ROUNDS = 20;
 
-const numberOf = (pid: number) => readlinkSync(`/proc/${pid}/ns/uts`);
+const namespaceOf = (pid: number) => readlinkSync(`/proc/${pid}/ns/uts`);
 
 /** A process whose namespace has this number. Those that were given others are held meanwhile. */
 async function withNumber(number: string): Promise<Maker> {
@@ -18,7 +18,7 @@ async function withNumber(number: string): Promise<Maker> {
     try {
       for (let tried = 0; tried < TRIES; tried++) {
         const made = await unshared(['--uts']);
-        if (numberOf(made.pid) === number) return made;
+        if (namespaceOf(made.pid) === number) return made;
         held.push(made);
       }
     } finally {
@@ -45,17 +45,17 @@ it('never takes a new container for an old one whose numbers it has', async () =
 it('never takes one for another that ended while no daemon looked, though it has its numbers', async () => {
   await using tree = await discovering();
   const first = await unshared(['--uts']);
-  const number = numberOf(first.pid);
+  const number = namespaceOf(first.pid);
   const before = await shown(tree, first.pid);
   await tree.ok(`mv ${before} kept`);
-  const serial = await tree.ok('stat -c %i kept');
+  const serial = await numberOf(tree, 'kept');
 
   signal(tree.daemon(), 'SIGSTOP');
   await first[Symbol.asyncDispose]();
   await using second = await withNumber(number).finally(() => tree.killDaemon());
   const at = await shown(tree, second.pid);
   expect([at === 'kept', (await tree.ok(`stat -c %i ${at}`)) === serial]).toEqual([false, false]);
-  await vanished(tree, 'kept');
+  await vanished(tree, serial);
 });
 
 it('leaves nothing behind of thousands that live too short to be seen', async () => {

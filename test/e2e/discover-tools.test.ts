@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { discovering, shown, vanished } from '../support/found.ts';
+import { discovering, numberOf, shown, vanished } from '../support/found.ts';
 import { eventually, isAlive } from '../support/mounted.ts';
 import { RUNTIMES, workshop } from '../support/runtimes.ts';
 import { pinned, signal } from '../support/pinned.ts';
@@ -29,9 +29,10 @@ describe('a container that another tool makes is a directory by itself', () => {
       const at = await shown(tree, pid);
       expect(path.basename(at)).toMatch(called(name));
       expect(await tree.ok(`cat ${at}/.state`)).toBe('running');
+      const number = await numberOf(tree, at);
       await tree.ok(`rm -rf ${at}`);
       await eventually(() => !isAlive(pid), 'it is dead');
-      await vanished(tree, at);
+      await vanished(tree, number);
     } finally {
       child.kill('SIGKILL');
       const pid = sleeper(seconds);

@@ -71,7 +71,16 @@ export async function shown(tree: Mounted, pid: number, not: readonly string[] =
   return at;
 }
 
-/** Waits until there is no such directory. */
-export async function vanished(tree: Mounted, at: string): Promise<void> {
-  await eventually(async () => (await tree.sh(`[ ! -e '${at}' ]`)).status === 0, `${at} is gone`);
+/** The number of the container in this directory: a name is free for others once its container is gone, a number is not. */
+export function numberOf(tree: Mounted, at: string): Promise<string> {
+  return tree.ok(`stat -c %i '${at}'`);
+}
+
+/** Waits until the container with this number is nowhere. */
+export async function vanished(tree: Mounted, number: string): Promise<void> {
+  const find = `find . -name '.?*' -prune -o -type d -inum ${number} -print 2>/dev/null`;
+  await eventually(
+    async () => (await tree.ok(`stat . > /dev/null && { ${find} || :; }`)) === '',
+    `container ${number} is gone`,
+  );
 }
