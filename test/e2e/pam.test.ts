@@ -201,7 +201,7 @@ it('is not waited for where the tree does not answer, and does nothing more when
   const leader = tree.background(
     'sh',
     '-c',
-    `cd /; until [ -e ${out} ]; do sleep 0.05; done; ${session} 2>> ${out}; echo $? >> ${out}; sleep 1000; :`,
+    `cd /; until [ -e ${out} ]; do sleep 0.05; done; ${session} 2>> ${out}; echo $? >> ${out}; exec sleep 1000`,
   );
   await eventually(() => readlinkSync(`/proc/${leader.pid}/cwd`) === '/', 'it is ready, and not in the tree');
   signal(tree.daemon(), 'SIGSTOP');
