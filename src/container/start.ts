@@ -11,6 +11,7 @@ import type { Pid } from '../ids.ts';
 import { stateFiles } from '../instance.ts';
 import type { NamespaceKind } from '../namespaces.ts';
 import { OWN_UID } from '../own-user.ts';
+import { isEnding, readStat } from '../proc/process.ts';
 import { now } from '../time.ts';
 import { chainOf, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -21,6 +22,12 @@ import { wayOf } from './ways.ts';
 
 /** How long what an earlier life of the container left may take to die. */
 const LEFTOVER_WAIT_MS = 2_000;
+
+/** Containers around one that may end, one after the other, while it is started. */
+const OUTERS_LIMIT = 64;
+
+/** How long it may take until it is told that a container has ended whose init is seen ending. */
+const OUTER_END_LIMIT_MS = 2_000;
 
 /** What is known of who asks for a start. */
 export interface Starter {
@@ -46,17 +53,52 @@ export async function start(
   await machine.locks.hold(container, what, async () => {
     if (isLive(container) && (kinds === undefined || wasStarted(container, request, kinds))) return;
     refuseStart(machine, container, request, what);
-    const outer = nearestRunning(container);
-    const parent = outer?.init;
-    const isRoots = OWN_UID !== 0 || (container.uid === 0 && !(outer && isOfUser(outer)));
-    const owner = isRoots ? undefined : await ownerFor(machine, container, outer, request.caller, what);
-    const order = { outer, parent, kinds, owner, signal: request.signal };
-    // Asked once: the link to a bundle may be made while a start waits.
-    const way = wayOf(container);
-    way.refuse?.(machine, container, order, what);
-    const begin = () => startLocked(machine, container, request, order, way);
-    await (owner ? counted(machine, owner.uid, what, begin) : begin());
+    await outsideOfEnding(machine, container, request, (outer) =>
+      startIn(machine, container, request, { outer, kinds }),
+    );
   });
+}
+
+/**
+ * Calls `begin` with the nearest container around that has an init. One that ends takes along what is started in it: it is
+ * around it no more then, and `begin` is called again.
+ */
+async function outsideOfEnding(
+  machine: Machine,
+  container: Container,
+  { signal }: Starter,
+  begin: (outer: Container | undefined) => Promise<void>,
+): Promise<void> {
+  for (let left = OUTERS_LIMIT; ; left--) {
+    const outer = nearestRunning(container);
+    const init = outer?.init;
+    try {
+      await begin(outer);
+      return;
+    } catch (error) {
+      if (!outer || !init || left === 0) throw error;
+      const stat = readStat(machine.files, init.pid);
+      if (stat?.starttime === init.startTime && !isEnding(stat)) throw error;
+      if (!(await waitUntil(() => outer.init?.pid !== init.pid, OUTER_END_LIMIT_MS, signal))) throw error;
+    }
+  }
+}
+
+async function startIn(
+  machine: Machine,
+  container: Container,
+  request: Starter,
+  { outer, kinds }: Pick<Order, 'outer' | 'kinds'>,
+): Promise<void> {
+  const what = `start "${pathOf(container)}"`;
+  const isRoots = OWN_UID !== 0 || (container.uid === 0 && !(outer && isOfUser(outer)));
+  const owner = isRoots ? undefined : await ownerFor(machine, container, outer, request.caller, what);
+  const order = { outer, parent: outer?.init, kinds, owner, signal: request.signal };
+  // Asked once: the link to a bundle may be made while a start waits.
+  const way = wayOf(container);
+  way.refuse?.(machine, container, order, what);
+  const begin = () => startLocked(machine, container, request, order, way);
+  await (owner ? counted(machine, owner.uid, what, begin) : begin());
 }
 
 /** The daemon that started it died before it could say so. */

@@ -16,6 +16,8 @@ int main(int argc, char **argv)
 		return run_main(argc - 2, argv + 2);
 	if (argc >= 2 && !strcmp(argv[1], "enter"))
 		return enter_main(argc - 2, argv + 2);
+	if (argc == 3 && !strcmp(argv[1], "ended"))
+		return ended_main(argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "tracer"))
 		return tracer_main();
 	if (argc >= 3 && !strcmp(argv[1], "machine"))
@@ -24,6 +26,7 @@ int main(int argc, char **argv)
 		return private_main(argv + 2);
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
 	      "       nsdir-init run [--main] [--detach LOG] [--root DIR] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
+	      "       nsdir-init ended DIRECTORY\n"
 	      "       nsdir-init tracer\n"
 	      "       nsdir-init machine COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init private KNOWN COMMAND [ARGUMENT...]\n"

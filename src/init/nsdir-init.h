@@ -161,6 +161,7 @@ _Noreturn void serve_commands(int socket);
 int run_main(int argc, char **argv);
 int enter_main(int argc, char **argv);
 int tracer_main(void);
+int ended_main(const char *directory);
 int machine_main(char **command);
 
 #endif

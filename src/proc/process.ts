@@ -3,7 +3,8 @@ import type { Pid } from '../ids.ts';
 import { NAMESPACE_KINDS, type NamespaceKind } from '../namespaces.ts';
 import { parseNamespaceLink, parseStat, parseStatus, type ProcStat, type ProcStatus } from './parse.ts';
 
-/** PF_KTHREAD (linux/sched.h). */
+/** PF_EXITING and PF_KTHREAD (linux/sched.h). */
+const EXITING = 0x0000_0004;
 const KERNEL_THREAD = 0x0020_0000;
 
 /** Some 15 µs. `undefined` if the process is gone. `pid` may be a thread's id. */
@@ -25,6 +26,11 @@ export function isKernelThread({ flags }: ProcStat): boolean {
 /** A zombie is dead: only its parent has not heard yet. */
 export function isZombie({ state }: ProcStat): boolean {
   return state === 'Z' || state === 'X';
+}
+
+/** Whether it is on its way out of the kernel, or dead: an init takes along all that is in its pid namespace first. */
+export function isEnding(stat: ProcStat): boolean {
+  return (stat.flags & EXITING) !== 0 || isZombie(stat);
 }
 
 /** Whether the process that had this pid and start time still lives. */

@@ -21,6 +21,9 @@ import { standIn } from '../stand-in.ts';
 
 const REMOVE_TIMEOUT_MS = 60_000;
 
+/** How long it is waited for the daemon to hear that a container ended with its main command. */
+const ENDED_LIMIT_MS = 2_000;
+
 const OPTIONS = {
   detach: { type: 'boolean', short: 'd', summary: 'do not wait; nsdir logs NAME shows what it writes' },
   net: { type: 'boolean', summary: 'a container that is started gets a network of its own as well' },
@@ -63,7 +66,16 @@ async function runIn({ values, words, rest = [] }: Invocation<typeof OPTIONS>): 
   const started = await ensureStarted(directory, kinds);
   const status = await command(instance, directory, { started, detach: values.detach === true, argv: rest });
   if (values.rm === true) await removeTree(directory);
+  else if (started && values.detach !== true) await untilEnded(directory);
   return status;
+}
+
+/**
+ * Waits until the container is seen to have ended, with its main command: who then reads `.exit`, removes it, or starts it
+ * or one inside it, is not too early.
+ */
+async function untilEnded(directory: string): Promise<void> {
+  await runBounded(await initBinary(), ['ended', directory], ENDED_LIMIT_MS);
 }
 
 /** What is written behind `running`: nothing, `+net`, or the exact list. */

@@ -112,6 +112,26 @@ describe('start', () => {
     expect([...machine.cgroupfs.processes.values()]).toEqual([`${machine.cgroupBase}/1/own`]);
   });
 
+  test('is not in a container around it that ends meanwhile, and takes along what was begun', async () => {
+    using machine = new FakeMachine();
+    const job = machine.container('web/group/job');
+    for (const outer of ['web', 'web/group']) await start(machine, machine.container(outer), machine.request());
+    machine.beforeStart = ({ parentInit, cgroupDir }) => {
+      if (parentInit === 0) return;
+      machine.spawn(cgroupDir);
+      machine.kill(parentInit as Pid);
+      throw new FsError('ECANCELED', 'killed while starting');
+    };
+    await start(machine, job, machine.request());
+    expect(machine.starts.slice(-3).map(({ parentInit, path }) => [parentInit > 0, path])).toEqual([
+      [true, 'job'],
+      [true, 'group/job'],
+      [false, 'web/group/job'],
+    ]);
+    const alive = ['web', 'web/group', 'web/group/job'].map((at) => machine.container(at).init !== undefined);
+    expect(alive).toEqual([false, false, true]);
+  });
+
   test('makes anew the cgroup that an earlier life left, since it was killed', async () => {
     using machine = new FakeMachine();
     const web = machine.container('web');
