@@ -59,9 +59,9 @@ const treeOptions: FastTreeOptions = {
 };
 const tree = withCheckpoints(fastTree(treeOptions), treeOptions);
 
-const requestBuffer = Buffer.alloc(REQUEST_BUFFER_BYTES);
-const reader = new Reader(requestBuffer);
 const io = openRawIo();
+const requestBuffer = io.steadyBuffer(REQUEST_BUFFER_BYTES);
+const reader = new Reader(requestBuffer);
 const replier = new Replier({ io, fd: data.fd, writer: new Writer(), traceFd: data.traceFd, onBug: reportBug });
 const inFlight = new InFlight(data.inFlightFd);
 let keepsInFlight = data.negotiated?.flags.includes('HAS_RESEND') === false;

@@ -267,8 +267,7 @@ const privilegesOf = (target: Pid) =>
   `process ${target} lacks the privileges for these namespaces (setns(2)): CAP_SYS_ADMIN over them`;
 
 /** What an error on the way means; those of a system call in the target, of setns(2) above all, say little themselves. */
-export function explain(error: unknown, { target }: Entry, what: string): FsError {
-  if (!(error instanceof FsError)) throw error;
+export function explain(error: FsError, { target }: Entry, what: string): FsError {
   if (error.message.startsWith('Cannot')) return error;
   const why: Partial<Record<string, string>> = {
     EPERM: privilegesOf(target),

@@ -200,11 +200,11 @@ class Entering {
       }
       if (tracee) await this.#bringIn(tracee, initPid);
     } catch (error) {
-      const refusal = explain(error, entry, what);
+      const refusal = error instanceof FsError ? explain(error, entry, what) : undefined;
       back();
-      await tracee?.end(this.#isAnswered ? errnoNumber(refusal.errno) : undefined);
+      await tracee?.end(this.#isAnswered ? errnoNumber(refusal?.errno ?? 'EIO') : undefined);
       if (isSelf) this.#machine.store.commit([{ op: 'leave', serial: entry.container.serial, pid: entry.target }]);
-      if (!this.#isAnswered) throw refusal;
+      if (!refusal || !this.#isAnswered) throw refusal ?? error;
       recordRefusal(this.#machine, entry.container, refusal, request?.caller);
       return;
     }
@@ -257,12 +257,14 @@ class Entering {
   }
 }
 
-/** EPERM where the daemon may not move it there: it is no root's, and the process's cgroup was not handed to its user. */
+/** EPERM where the daemon may not move it there: it is no root's, and the process's cgroup was not handed to its user; ESRCH. */
 function joinCgroup({ files }: Machine, leaf: string, target: Pid, what: string): void {
   try {
     files.writeFileSync(`${leaf}/cgroup.procs`, String(target));
   } catch (cause) {
-    if (systemErrno(cause) !== 'EACCES') throw cause;
+    const errno = systemErrno(cause);
+    if (errno === undefined) throw cause;
+    if (errno !== 'EACCES') throw new FsError(errno, 'it cannot join the cgroup', { cause });
     const text = `Cannot ${what}: its cgroup is not below the one that nsdir was mounted from, which alone is yours`;
     throw new FsError('EPERM', text, { cause });
   }

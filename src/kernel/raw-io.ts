@@ -8,7 +8,18 @@ export interface RawIo {
   /** Waits as the file does. */
   read(fd: number, buffer: Uint8Array): number;
   write(fd: number, buffer: Uint8Array, length: number): number;
+  /**
+   * A buffer to read the device with, for as long as we live: its memory is there, and a fork(2) leaves it alone. The kernel
+   * has to wait for memory that is not, and so for the copy that is due after a fork; if we are killed then, the request
+   * fails (EIO) instead of being sent again to who comes after us (fuse_dev_do_read, fs/fuse/dev.c).
+   */
+  steadyBuffer(bytes: number): Buffer;
 }
+
+/** asm-generic/mman-common.h, asm-generic/mman.h */
+const PROT_READ_WRITE = 3;
+const MAP_PRIVATE_ANONYMOUS_POPULATE = 0x8022;
+const MADV_DONTFORK = 10;
 
 /**
  * For the device, where a request's whole cost is some microseconds: called directly these cost a third of what
@@ -18,7 +29,11 @@ export function openRawIo(): RawIo {
   try {
     return direct();
   } catch {
-    return { read: (fd, buffer) => orErrno(() => readSync(fd, buffer)), write: throughNode };
+    return {
+      read: (fd, buffer) => orErrno(() => readSync(fd, buffer)),
+      write: throughNode,
+      steadyBuffer: (bytes) => Buffer.alloc(bytes),
+    };
   }
 }
 
@@ -27,10 +42,21 @@ function direct(): RawIo {
   const self = koffi.load(null);
   const read = self.func('long read(int fd, void *buffer, size_t count)');
   const write = self.func('long write(int fd, const void *buffer, size_t count)');
+  const mmap = self.func('intptr_t mmap(void *at, size_t length, int prot, int flags, int fd, long offset)');
+  const madvise = self.func('int madvise(intptr_t at, size_t length, int advice)');
+  const mlock = self.func('int mlock(intptr_t at, size_t length)');
   const orNegative = (result: number) => (result >= 0 ? result : -koffi.errno());
   return {
     read: (fd, buffer) => orNegative(read(fd, buffer, buffer.length) as number),
     write: (fd, buffer, length) => orNegative(write(fd, buffer, length) as number),
+    steadyBuffer(bytes) {
+      const at = mmap(null, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_POPULATE, -1, 0) as number | bigint;
+      if (BigInt(at) === -1n) return Buffer.alloc(bytes);
+      madvise(at, bytes, MADV_DONTFORK);
+      // Who may not (RLIMIT_MEMLOCK) has memory that may be swapped out.
+      mlock(at, bytes);
+      return Buffer.from(koffi.view(BigInt(at), bytes));
+    },
   };
 }
 

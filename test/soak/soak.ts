@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { errnoName } from '../../src/errno.ts';
+import { runFiles } from '../../src/instance.ts';
 import { mounted, type Mounted } from '../support/mounted.ts';
 import { signal } from '../support/pinned.ts';
 import { counts, faults, lives, target, TARGET_KINDS, type Target } from './targets.ts';
@@ -22,6 +23,8 @@ export interface SoakResult {
   readonly entered: number;
   /** Enters that failed, by errno; of targets that were killed these are none. */
   readonly refused: Readonly<Record<string, number>>;
+  /** What the containers then said of that. */
+  readonly reasons: readonly string[];
   readonly targets: number;
   /** Killed by us on purpose. */
   readonly killed: number;
@@ -48,6 +51,7 @@ export async function soak({ enters, killDaemon = false, killTargets = false }: 
   const result = {
     entered: 0,
     refused: {} as Record<string, number>,
+    reasons: [] as string[],
     targets: 0,
     killed: 0,
     lost: [] as string[],
@@ -84,6 +88,7 @@ type Tally = {
   doomed: Set<number>;
   entered: number;
   refused: Record<string, number>;
+  reasons: string[];
   killed: number;
   daemonKills: number;
   us: number[];
@@ -115,8 +120,11 @@ async function descend(
       result.entered += 1;
       result.us.push(us);
     } else {
-      const name = errnoName(errno);
-      result.refused[name] = (result.refused[name] ?? 0) + 1;
+      const why = errnoName(errno);
+      result.refused[why] = (result.refused[why] ?? 0) + 1;
+      result.reasons.push(
+        (await tree.sh(`cat ${name}/.error; tail -n 20 ${runFiles(tree.instance).daemonLog}`)).stdout,
+      );
     }
     if (!lives(one)) return;
   }

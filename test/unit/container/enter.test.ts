@@ -52,6 +52,23 @@ describe('enter', () => {
     expect(it.cgroupOfTarget()).toBe(OUTSIDE);
   });
 
+  test.each([
+    [Object.assign(new Error('gone'), { code: 'ESRCH', errno: -3, syscall: 'write' }), 'ESRCH'],
+    [new TypeError('a bug'), 'TypeError: a bug'],
+  ])('lets it go when its cgroup cannot be joined: %s', async (failure, said) => {
+    using it = await world();
+    const write = it.files.writeFileSync.bind(it.files);
+    Object.assign(it.files, {
+      writeFileSync: (file: string, data: string) => {
+        if (file.endsWith('/own/cgroup.procs')) throw failure;
+        write(file, data);
+      },
+    });
+    expect(await it.asked(it.web).catch(String)).toBe(said);
+    expect([it.tracer.did.at(-1), it.tracer.released, it.cgroupOfTarget()]).toEqual(['end', 1, OUTSIDE]);
+    expect(it.store.registry.entered.size).toBe(0);
+  });
+
   test('asks again while it stands still: one that has changed meanwhile is let go', async () => {
     using it = await world();
     it.tracer.onTraced = (pid, tracer) => {
