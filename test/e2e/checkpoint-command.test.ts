@@ -1,10 +1,10 @@
-import { appendFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
 import { expect, it } from 'vitest';
 import { counting, countingIn, eachWithTree, nothingHeld, wentOn, type Scratch } from '../support/checkpoints.ts';
 import { detached } from '../support/containers.ts';
-import { NSDIR, type Mounted } from '../support/mounted.ts';
+import { eventually, NSDIR, type Mounted } from '../support/mounted.ts';
 
 let tree: Mounted;
 let disk: Scratch;
@@ -93,7 +93,8 @@ it('says of an archive that ends too early that it is cut short, and leaves no c
 
 it('leaves nothing when it is interrupted', async () => {
   await detached(tree, 'web', ['sleep', '1000']);
-  const slow = 'mkdir bin; for p in gzip; do printf "#!/bin/sh\nexec sleep 1000\n" > bin/$p; chmod +x bin/$p; done';
+  const begun = disk.at('bin/begun');
+  const slow = `mkdir bin; printf '#!/bin/sh\n: > ${begun}; exec sleep 1000\n' > bin/gzip; chmod +x bin/gzip`;
   await execa('sh', ['-c', slow], { cwd: disk.dir });
   await tree.nsdir('checkpoint', 'web', disk.at('done.tar.gz'));
   const interrupted = async (...words: string[]) => {
@@ -101,7 +102,9 @@ it('leaves nothing when it is interrupted', async () => {
       ...{ reject: false, stdin: 'ignore' },
       env: { NSDIR_MOUNT: tree.dir, PATH: `${disk.at('bin')}:${process.env['PATH'] ?? ''}` },
     });
-    await setTimeout(1500);
+    await eventually(() => existsSync(begun), 'it is under way', 20_000);
+    rmSync(begun);
+    await setTimeout(1000);
     child.kill('SIGTERM');
     const { exitCode, stderr } = await child;
     return [exitCode, stderr];

@@ -20,7 +20,7 @@ it('runs a command in a running container, which goes on', async () => {
 
 it('ends every other command with the main one', async () => {
   await using tree = await mounted();
-  await detached(tree, 'web', ['sh', '-c', 'sleep 1; exit 4']);
+  await detached(tree, 'web', ['sh', '-c', 'sleep 3; exit 4']);
   const other = await inside(tree, 'web', 'sleep 1000');
   expect(other.status).toBe(128 + 9);
   await eventually(async () => (await tree.ok('cat web/.exit')) === '4', 'its status is that of the main command');
@@ -37,7 +37,7 @@ it('ends with the main command also what that left behind', async () => {
 
 it('runs on behind its init where that has no pid namespace and left processes, and stops with the last of them', async () => {
   await using tree = await mounted();
-  await detached(tree, 'web', ['sh', '-c', '(setsid sleep 1 &); sleep 0.2; exit 6'], '--ns', 'mnt,uts');
+  await detached(tree, 'web', ['sh', '-c', '(setsid sleep 3 &); sleep 0.2; exit 6'], '--ns', 'mnt,uts');
   await eventually(async () => (await tree.ok('cat web/.exit')) === '6', 'its init has ended');
   expect(await tree.ok('cat web/.state && wc -l < web/.procs && ls -A web')).toMatch(/^running\n1\n(?![^]*\.init)/);
   await eventually(async () => (await tree.ok('cat web/.state')) === 'stopped', 'the last one has ended');

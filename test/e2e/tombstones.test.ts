@@ -21,7 +21,7 @@ it('hides a control entry that was unlinked, without any other effect, and shows
   expect((await tree.sh('rmdir web')).stderr).toContain('Directory not empty');
   expect(isAlive(init)).toBe(true);
 
-  await sleep(9_000 - (performance.now() - unlinked));
+  await sleep(7_000 - (performance.now() - unlinked));
   expect((await tree.sh('cat web/.state')).status).not.toBe(0);
   await eventually(async () => (await tree.ok('ls -A web')) === listed, 'the entries are back', 5_000);
   expect(performance.now() - unlinked).toBeGreaterThan(10_000);
