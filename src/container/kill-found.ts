@@ -3,13 +3,23 @@ import { directoryOf } from '../cgroup/hierarchy.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { tryWriteKnob } from '../cgroup/knob.ts';
 import { waitUntil } from '../cgroup/wait.ts';
-import { FsError } from '../errno.ts';
+import { type Errno, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
-import { readCgroups } from '../proc/scan.ts';
+import { forEachPaced } from '../pace.ts';
+import { lastPid, readCgroups } from '../proc/scan.ts';
 import { subtree, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
 
 const SIGKILL = 9;
+
+/** What is said of a pid that nobody has, or a thread (pidfd_open(2)). */
+const NOBODYS: readonly Errno[] = ['ESRCH', 'EINVAL', 'ENOENT'];
+
+/** Pids given while the others were killed, of which it is looked in one round who has them. */
+const CHASED_LIMIT = 4_096;
+
+/** Pids given just before, whose processes were not there yet when they were looked at. */
+const CHASED_BEFORE = 256;
 
 /** Whether anything at or below the container was discovered, so that its processes are known by their namespaces. */
 export function hasFound(container: Container): boolean {
@@ -25,24 +35,54 @@ export async function killFound(machine: Machine, container: Container, limitMs:
   if (!hasFound(container)) return true;
   await machine.found.ready();
   const round = async () => {
+    const from = lastPid(machine.files) - CHASED_BEFORE;
     const pids = await machine.found.processesBelow(container);
-    if (pids.length === 0) return true;
-    const own = await ownCgroup(machine, container);
+    const own = pids.length === 0 ? undefined : await ownCgroup(machine, container);
     if (own !== undefined) tryWriteKnob(machine.files, own, 'cgroup.kill', '1');
     for (const pid of pids) killPinned(machine, container, pid);
-    return false;
+    const isOver = await chase(machine, container, Math.max(from, 0));
+    return isOver && pids.length === 0;
   };
   return waitUntil(round, limitMs);
 }
 
-/** Pins the process, looks again whether it is one of those meant, and only then kills. */
-function killPinned({ kernel, found }: Machine, container: Container, pid: Pid): void {
+/**
+ * Kills who was made since `from` was the last pid, until nobody was made meanwhile. Who lists processes is always late where
+ * each makes another one and ends; but the one at the end of such a line has a higher pid than those before it, and who was
+ * killed before its child is there will have none (fork(2)). Answers whether it found nobody, up to the end.
+ */
+async function chase(machine: Machine, container: Container, from: number): Promise<boolean> {
+  let isNobody = true;
+  for (let seen = from, left = CHASED_LIMIT; left > 0;) {
+    const last = lastPid(machine.files);
+    if (last === seen || Number.isNaN(last)) return isNobody;
+    // Pids are given from the lowest on again: a list of all tells more.
+    if (last < seen) return false;
+    const count = Math.min(last - seen, left);
+    const first = seen + 1;
+    await forEachPaced(
+      Array.from({ length: count }, (_, index) => first + index),
+      (pid) => {
+        if (killPinned(machine, container, pid as Pid)) isNobody = false;
+      },
+    );
+    seen += count;
+    left -= count;
+  }
+  return false;
+}
+
+/** Pins the process, looks again whether it is one of those meant, and only then kills. Whether it was. */
+function killPinned({ kernel, found }: Machine, container: Container, pid: Pid): boolean {
   let pidfd: number | undefined;
   try {
     pidfd = kernel.pidfdOpen(pid);
-    if (found.isBelow(pid, container)) kernel.pidfdSendSignal(pidfd, SIGKILL);
+    if (!found.isBelow(pid, container)) return false;
+    kernel.pidfdSendSignal(pidfd, SIGKILL);
+    return true;
   } catch (error) {
-    if (!(error instanceof FsError && error.errno === 'ESRCH')) throw error;
+    if (!(error instanceof FsError && NOBODYS.includes(error.errno))) throw error;
+    return false;
   } finally {
     if (pidfd !== undefined) kernel.close(pidfd);
   }

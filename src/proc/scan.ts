@@ -56,6 +56,11 @@ const PROBE_LIMIT = 256;
  */
 const RELIST_MS = 5_000;
 
+/** The last pid that was given, to a process or to a thread (proc_loadavg(5)); NaN if that is not told. */
+export function lastPid(files: FileAccess): number {
+  return Number((readIfThere(files, '/proc/loadavg') ?? '').split(' ')[4]);
+}
+
 /** What changed since the last look. */
 export interface PidNews {
   /** Pids somebody may have got; they may be threads'. Empty if nobody was made. */

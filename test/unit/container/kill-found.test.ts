@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { killFound } from '../../../src/container/kill-found.ts';
+import { ROOT_SERIAL, type Pid } from '../../../src/ids.ts';
+import { now } from '../../../src/time.ts';
+import { FakeMachine } from '../../support/fake-machine.ts';
+
+/** A discovered container, and a line of processes in it, each of which makes the next one and ends when it was looked at. */
+class Hopping extends FakeMachine {
+  #tip: number;
+  #hops: number;
+
+  constructor(first: number, hops: number) {
+    super();
+    const node = {
+      serial: this.store.registry.nextSerial,
+      parent: ROOT_SERIAL,
+      name: 'unnamed1',
+      mode: 0o755,
+      uid: 0,
+      gid: 0,
+    };
+    const init = { pid: first as Pid, startTime: 1 };
+    this.store.commit([{ op: 'found', ...node, key: 'k', mark: 'm', init, kinds: [], at: now() }]);
+    this.#tip = first;
+    this.#hops = hops;
+    this.#show(first);
+    this.found = {
+      ...this.found,
+      // Whoever lists them is late.
+      processesBelow: () => Promise.resolve([]),
+      isBelow: (pid) => this.#look(pid),
+    };
+    this.kernel.onSignal = (pid) => this.kernel.processes.delete(pid);
+  }
+
+  get lives(): boolean {
+    return this.kernel.processes.has(this.#tip);
+  }
+
+  #look(pid: number): boolean {
+    if (pid !== this.#tip || !this.lives) return false;
+    if (this.#hops-- > 0) {
+      this.kernel.processes.delete(pid);
+      this.#show((this.#tip += 3));
+    }
+    return true;
+  }
+
+  #show(pid: number): void {
+    this.kernel.processes.add(pid);
+    this.cgroupfs.volume.writeFileSync('/proc/loadavg', `0 0 0 1/9 ${pid}\n`);
+  }
+}
+
+describe('killFound', () => {
+  test.each([[0], [1], [50]])('kills a line of processes that ends where it is seen, after %i hops', async (hops) => {
+    using machine = new Hopping(1_000, hops);
+    expect(machine.lives).toBe(true);
+    expect(await killFound(machine, machine.store.registry.root, 1_000)).toBe(true);
+    expect([machine.lives, machine.kernel.openFds]).toEqual([false, []]);
+  });
+
+  test('gives up on one that is always ahead, after its time', async () => {
+    using machine = new Hopping(1_000, Infinity);
+    expect(await killFound(machine, machine.store.registry.root, 50)).toBe(false);
+    expect(machine.lives).toBe(true);
+  });
+});
