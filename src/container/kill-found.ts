@@ -2,6 +2,7 @@ import { unifiedPath } from '../cgroup/paths.ts';
 import { directoryOf } from '../cgroup/hierarchy.ts';
 import { processes } from '../cgroup/cgroup.ts';
 import { tryWriteKnob } from '../cgroup/knob.ts';
+import { KILL_LIMIT_MS } from '../cgroup/kill.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { type Errno, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
@@ -29,55 +30,83 @@ export function hasFound(container: Container): boolean {
 
 /**
  * Kills every process of the discovered containers at and below this one, also such as share their cgroup with others: round
- * after round, until one finds nobody; who was killed forks no more. Answers whether all are dead within `limitMs`.
+ * after round, until one finds nobody; who was killed forks no more. Answers whether all are dead. The dead are waited for
+ * for `limitMs` since the last was found, so that what forks is pursued, but not beyond `pursuitMs`.
  */
-export async function killFound(machine: Machine, container: Container, limitMs: number): Promise<boolean> {
+export async function killFound(
+  machine: Machine,
+  container: Container,
+  limitMs: number,
+  pursuitMs = KILL_LIMIT_MS,
+): Promise<boolean> {
   if (!hasFound(container)) return true;
   await machine.found.ready();
+  const met = new Set<Pid>();
+  const kill = (pid: Pid) => killPinned(machine, container, pid, met);
+  let isBehind = false;
   const round = async () => {
     const from = lastPid(machine.files) - CHASED_BEFORE;
     const pids = await machine.found.processesBelow(container);
     const own = pids.length === 0 ? undefined : await ownCgroup(machine, container);
     if (own !== undefined) tryWriteKnob(machine.files, own, 'cgroup.kill', '1');
-    for (const pid of pids) killPinned(machine, container, pid);
-    const isOver = await chase(machine, container, Math.max(from, 0));
-    return isOver && pids.length === 0;
+    for (const pid of pids) kill(pid);
+    const chased = await chase(machine, kill, Math.max(from, 0));
+    isBehind = chased === 'behind';
+    return pids.length === 0 && chased === 'nobody';
   };
-  return waitUntil(round, limitMs);
+  const end = performance.now() + pursuitMs;
+  let areDead = false;
+  let lastMetAt = performance.now();
+  const isSettled = async () => {
+    // No pause while some are found: each gives them time to fork.
+    let isPursuing = true;
+    while (isPursuing && performance.now() < end) {
+      const before = met.size;
+      areDead = await round();
+      isPursuing = !areDead && (isBehind || met.size > before);
+      if (isPursuing) lastMetAt = performance.now();
+    }
+    return areDead || performance.now() - lastMetAt >= limitMs;
+  };
+  await waitUntil(isSettled, pursuitMs);
+  return areDead;
 }
+
+type Chased = 'nobody' | 'somebody' | 'behind';
 
 /**
  * Kills who was made since `from` was the last pid, until nobody was made meanwhile. Who lists processes is always late where
  * each makes another one and ends; but the one at the end of such a line has a higher pid than those before it, and who was
- * killed before its child is there will have none (fork(2)). Answers whether it found nobody, up to the end.
+ * killed before its child is there will have none (fork(2)). Whom it found, or that pids were given faster than it looked.
  */
-async function chase(machine: Machine, container: Container, from: number): Promise<boolean> {
-  let isNobody = true;
+async function chase(machine: Machine, kill: (pid: Pid) => boolean, from: number): Promise<Chased> {
+  let chased: Chased = 'nobody';
   for (let seen = from, left = CHASED_LIMIT; left > 0;) {
     const last = lastPid(machine.files);
-    if (last === seen || Number.isNaN(last)) return isNobody;
+    if (last === seen || Number.isNaN(last)) return chased;
     // Pids are given from the lowest on again: a list of all tells more.
-    if (last < seen) return false;
+    if (last < seen) return 'behind';
     const count = Math.min(last - seen, left);
     const first = seen + 1;
     await forEachPaced(
       Array.from({ length: count }, (_, index) => first + index),
       (pid) => {
-        if (killPinned(machine, container, pid as Pid)) isNobody = false;
+        if (kill(pid as Pid)) chased = 'somebody';
       },
     );
     seen += count;
     left -= count;
   }
-  return false;
+  return 'behind';
 }
 
-/** Pins the process, looks again whether it is one of those meant, and only then kills. Whether it was. */
-function killPinned({ kernel, found }: Machine, container: Container, pid: Pid): boolean {
+/** Pins the process, looks again whether it is one of those meant, and only then kills. Whether it was there to be killed. */
+function killPinned({ kernel, found }: Machine, container: Container, pid: Pid, met: Set<Pid>): boolean {
   let pidfd: number | undefined;
   try {
     pidfd = kernel.pidfdOpen(pid);
     if (!found.isBelow(pid, container)) return false;
+    met.add(pid);
     kernel.pidfdSendSignal(pidfd, SIGKILL);
     return true;
   } catch (error) {

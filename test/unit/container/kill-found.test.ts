@@ -62,7 +62,20 @@ describe('killFound', () => {
 
   test('gives up on one that is always ahead, after its time', async () => {
     using machine = new Hopping(1_000, Infinity);
-    expect(await killFound(machine, machine.store.registry.root, 50)).toBe(false);
+    expect(await killFound(machine, machine.store.registry.root, 0, 50)).toBe(false);
     expect(machine.lives).toBe(true);
+  });
+
+  test('pursues what forks for longer than it waits for the dead', async () => {
+    using machine = new Hopping(1_000, 3_000);
+    expect(await killFound(machine, machine.store.registry.root, 0)).toBe(true);
+    expect(machine.lives).toBe(false);
+  });
+
+  test('waits no longer for who was killed and does not die', async () => {
+    using machine = new Hopping(1_000, 0);
+    machine.kernel.onSignal = () => undefined;
+    expect(await killFound(machine, machine.store.registry.root, 20)).toBe(false);
+    expect(machine.kernel.calls.filter(([name]) => name === 'pidfdSendSignal').length).toBeGreaterThan(1);
   });
 });
