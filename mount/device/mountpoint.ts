@@ -81,7 +81,7 @@ export async function clearAway(directory: string): Promise<void> {
   for (let round = 0; round < MAX_STACKED; round += 1) {
     const top = (await mountsAt(directory)).at(-1);
     if (top === undefined || !isOurs(top)) return;
-    await abortConnection(top.device);
+    await abortConnection(top.device, async () => (await mountsAt(directory)).at(-1)?.device === top.device);
     const { status, stderr } = await detach(directory);
     if (status !== 0)
       throw new Error(`Cannot detach the stale mount on ${directory}: ${stderr}; umount -l ${directory}`);

@@ -8,6 +8,8 @@ export interface RawIo {
   /** Waits as the file does. */
   read(fd: number, buffer: Uint8Array): number;
   write(fd: number, buffer: Uint8Array, length: number): number;
+  /** Whether the device's connection has ended (poll(2): POLLERR, without any wait); false where that cannot be asked. */
+  isEnded(fd: number): boolean;
   /**
    * A buffer to read the device with, for as long as we live: its memory is there, and a fork(2) leaves it alone. The kernel
    * has to wait for memory that is not, and so for the copy that is due after a fork; if we are killed then, the request
@@ -21,6 +23,11 @@ const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_POPULATE = 0x8022;
 const MADV_DONTFORK = 10;
 
+/** asm-generic/poll.h; struct pollfd: int fd, short events, short revents. */
+const POLLERR = 8;
+const POLLFD_BYTES = 8;
+const REVENTS_AT = 6;
+
 /**
  * For the device, where a request's whole cost is some microseconds: called directly these cost a third of what
  * `fs.readSync` and `fs.writeSync` do, which stand in where koffi cannot be loaded.
@@ -32,6 +39,7 @@ export function openRawIo(): RawIo {
     return {
       read: (fd, buffer) => orErrno(() => readSync(fd, buffer)),
       write: throughNode,
+      isEnded: () => false,
       steadyBuffer: (bytes) => Buffer.alloc(bytes),
     };
   }
@@ -42,6 +50,7 @@ function direct(): RawIo {
   const self = koffi.load(null);
   const read = self.func('long read(int fd, void *buffer, size_t count)');
   const write = self.func('long write(int fd, const void *buffer, size_t count)');
+  const poll = self.func('int poll(void *fds, unsigned long count, int timeoutMs)');
   const mmap = self.func('intptr_t mmap(void *at, size_t length, int prot, int flags, int fd, long offset)');
   const madvise = self.func('int madvise(intptr_t at, size_t length, int advice)');
   const mlock = self.func('int mlock(intptr_t at, size_t length)');
@@ -49,6 +58,12 @@ function direct(): RawIo {
   return {
     read: (fd, buffer) => orNegative(read(fd, buffer, buffer.length) as number),
     write: (fd, buffer, length) => orNegative(write(fd, buffer, length) as number),
+    isEnded(fd) {
+      const polled = Buffer.alloc(POLLFD_BYTES);
+      polled.writeInt32LE(fd);
+      poll(polled, 1, 0);
+      return (polled.readInt16LE(REVENTS_AT) & POLLERR) !== 0;
+    },
     steadyBuffer(bytes) {
       const at = mmap(null, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_POPULATE, -1, 0) as number | bigint;
       if (BigInt(at) === -1n) return Buffer.alloc(bytes);

@@ -15,6 +15,7 @@ import { recover } from '../../container/recover.ts';
 import type { UserLimits } from '../../container/user-limits.ts';
 import { removeStaleImages } from '../../container/stale-images.ts';
 import { instanceFor, runFiles, type Instance } from '../../instance.ts';
+import { openRawIo } from '../../kernel/raw-io.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
 import { defineCommand } from '../command.ts';
@@ -86,7 +87,7 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   process.on('unhandledRejection', (reason) => {
     log.error({ err: reason }, 'bug: a failure nobody waited for');
   });
-  const device = (await mountsAt(instance.mountPoint)).at(-1)?.device;
+  const device = options.adapter === 'device' ? (await mountsAt(instance.mountPoint)).at(-1)?.device : undefined;
   const machine = await openMachine({
     instance,
     log,
@@ -134,7 +135,7 @@ async function shutDown(instance: Instance, device: string | undefined, log: Log
   log.info('asked to end');
   setTimeout(() => process.exit(0), SHUTDOWN_LIMIT_MS).unref();
   try {
-    if (device !== undefined) await abortConnection(device);
+    if (device !== undefined) await abortConnection(device, () => !openRawIo().isEnded(DEVICE_FD));
     await clearAway(instance.mountPoint);
   } catch (error) {
     log.error({ err: error }, 'cannot end the mount by itself');
