@@ -22,6 +22,8 @@ it('gives each reader the pids of his own pid namespace', async () => {
     /^1\n\d+\n\d+\n\/proc\/1\n\/proc\/1\/ns\/uts$/,
   );
   const jobSeenFromWeb = await okInside(tree, 'web', `cat ${tree.dir}/job/.procs`);
+  // Neither web's own init nor what the job knows its own by.
+  expect(jobSeenFromWeb).not.toBe('1');
   expect(await okInside(tree, 'web', `cat /proc/${jobSeenFromWeb}/comm`)).toBe('nsdir-init');
   expect(await okInside(tree, 'web', `readlink ${tree.dir}/job/.init`)).toBe(`/proc/${jobSeenFromWeb}`);
   expect(await okInside(tree, 'web/job', `cat ${tree.dir}/.procs | head -n 1; readlink ${tree.dir}/.init`)).toBe(
@@ -37,6 +39,8 @@ it('never serves one reader what another one was told', async () => {
   const init = String(await initOf(tree, 'web'));
   for (let round = 0; round < 3; round++) {
     expect(await tree.ok('readlink web/.init; cat web/.procs')).toBe(`/proc/${init}\n${init}`);
+    // What is made for a stat is kept for the open that follows it, of the same reader.
+    await tree.ok('stat web/.procs');
     expect(await okInside(tree, 'web', `readlink ${tree.dir}/.init; head -n 1 ${tree.dir}/.procs`)).toBe('/proc/1\n1');
   }
 });

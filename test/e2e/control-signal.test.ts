@@ -63,6 +63,8 @@ it('ends what runs with TERM and keeps the container', async () => {
 
 it('kills all, the init too, with KILL; the container is stopped with 137', async () => {
   await using tree = await mounted();
+  // An init of its own, which does not end with the command.
+  await tree.ok('mkdir web && echo running > web/.state');
   await detached(tree, 'web', workload('deaf'));
   await tree.ok('echo KILL > web/.signal');
   await eventually(async () => (await tree.ok('cat web/.state')) === 'stopped', 'it has stopped');

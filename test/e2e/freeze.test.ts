@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { detached, processesOf, scratch } from '../support/containers.ts';
+import { detached, nothingLeft, processesOf, scratch } from '../support/containers.ts';
 import { eventually, mounted } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
 
@@ -54,6 +54,9 @@ it('keeps the inner frozen that was frozen by itself when the outer thaws', asyn
   await tree.ok('mkdir web web/job && echo running > web/.state && echo running > web/job/.state');
   await tree.ok('echo frozen > web/job/.state && echo frozen > web/.state && echo running > web/.state');
   expect(await tree.ok('cat web/.state web/job/.state')).toBe('running\nfrozen');
+  expect(await tree.ok('grep -h frozen web/.cgroup/cgroup.events web/job/.cgroup/cgroup.events')).toBe(
+    'frozen 0\nfrozen 1',
+  );
   await tree.ok('echo running > web/job/.state');
   expect(await tree.ok('cat web/job/.state')).toBe('running');
 });
@@ -97,4 +100,7 @@ it('stops and removes what is frozen', async () => {
   await tree.ok('mkdir web && echo running > web/.state && echo frozen > web/.state && echo stopped > web/.state');
   expect(await tree.ok('cat web/.state web/.exit')).toBe('stopped\n137');
   await tree.ok('echo running > web/.state && cat web/.state');
+  await tree.ok('echo frozen > web/.state && rm -rf web');
+  expect(await tree.ok('ls')).toBe('');
+  await nothingLeft(tree);
 });
