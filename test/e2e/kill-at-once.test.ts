@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest';
-import { detached, nothingLeft, processesOf } from '../support/containers.ts';
-import { eventually, mounted } from '../support/mounted.ts';
+import { detached, inside, nothingLeft, processesOf } from '../support/containers.ts';
+import { eventually, mounted, type Outcome } from '../support/mounted.ts';
 import { workload } from '../support/workload.ts';
+
+/** What is gone by the time one comes to it is no failure of the other. */
+function expectGone({ stderr }: Outcome): void {
+  for (const line of stderr.split('\n').filter(Boolean)) expect(line).toMatch(/No such file or directory$/);
+}
 
 it('lets two rm -rf at once have the same tree: nothing hangs, at most one finds it gone', async () => {
   await using tree = await mounted();
@@ -12,9 +17,7 @@ it('lets two rm -rf at once have the same tree: nothing hangs, at most one finds
     await detached(tree, 'web/a', workload('deaf'));
     const [first, second] = await Promise.all([tree.sh('rm -rf web'), tree.sh('rm -rf web')]);
     expect(await tree.sh('ls -d web')).toMatchObject({ status: 2 });
-    for (const { stderr } of [first, second]) {
-      for (const line of stderr.split('\n').filter(Boolean)) expect(line).toMatch(/No such file or directory$/);
-    }
+    for (const outcome of [first, second]) expectGone(outcome);
     await nothingLeft(tree);
   }
 });
@@ -24,6 +27,7 @@ it('lets rm -rf of a container and of one inside run at once', async () => {
   await tree.ok('mkdir web web/a && echo running > web/.state && echo running > web/a/.state');
   const [outer, inner] = await Promise.all([tree.sh('rm -rf web'), tree.sh('rm -rf web/a')]);
   expect([outer.status, inner.status]).toContain(0);
+  for (const outcome of [outer, inner]) expectGone(outcome);
   await tree.ok('rm -rf web');
   await nothingLeft(tree);
 });
@@ -67,4 +71,10 @@ it('is removed from inside: who asks dies with it', async () => {
   await detached(tree, 'web', ['sh', '-c', `rm -rf ${tree.dir}/job; sleep 1000`]);
   await eventually(async () => (await tree.ok('ls web')) === '', 'the job is gone');
   expect(await tree.ok('cat web/.state')).toBe('running');
+  await tree.ok('rm -rf web');
+  // Without a mount namespace it sees itself.
+  await tree.ok('mkdir own && echo running uts > own/.state');
+  expect(await inside(tree, 'own', `rm -rf ${tree.dir}/own; echo lives`)).toMatchObject({ status: 137, stdout: '' });
+  expect(await tree.ok('ls')).toBe('');
+  await nothingLeft(tree);
 });

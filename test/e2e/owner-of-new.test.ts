@@ -28,4 +28,7 @@ it('does not hand anything down without the bit', async () => {
 it('takes a mode of mkdir to the letter', async () => {
   await tree.ok('mkdir -m 1777 sticky && mkdir -m 0 closed && mkdir -m 7777 all');
   expect(await tree.ok('stat -c %a sticky closed all')).toBe('1777\n0\n7777');
+  // mkdir(1) sets such bits once more, by chmod(2).
+  await tree.ok('umask 0; python3 -c \'import os; os.mkdir("call", 0o1777)\'');
+  expect(await tree.ok('stat -c %a call')).toBe('1777');
 });
