@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
-import { inside, processesOf } from '../support/containers.ts';
+import { inside, nothingLeft, processesOf } from '../support/containers.ts';
 import { OK, serving, struck } from '../support/daemon-deaths.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 import { signal } from '../support/pinned.ts';
@@ -55,6 +55,8 @@ test('the daemon dies in the middle of a start that nobody waits for any more: n
   await serving(tree);
   standStill(false);
   await consistent(tree);
+  await nothingLeft(tree);
+  expect(await tree.ok('ls -A web')).toBe('');
   await tree.ok('echo running > web/.state');
   await consistent(tree);
 });
