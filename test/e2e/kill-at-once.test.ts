@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { detached, inside, nothingLeft, processesOf } from '../support/containers.ts';
 import { eventually, mounted, type Outcome } from '../support/mounted.ts';
@@ -34,9 +36,19 @@ it('lets rm -rf of a container and of one inside run at once', async () => {
 
 it('removes a container that is being started: either the start or nothing is left', async () => {
   await using tree = await mounted();
+  const standStill = (frozen: boolean) => {
+    writeFileSync(`${tree.cgroup()}/cgroup.freeze`, frozen ? '1' : '0');
+  };
   for (let round = 0; round < 10; round++) {
     await tree.ok('mkdir web');
-    await Promise.all([tree.sh('echo running > web/.state'), tree.sh(`sleep 0.00${round}; rm -rf web`)]);
+    // In every other round the removal comes while the init is being made.
+    standStill(round % 2 === 1);
+    const starting = tree.sh('echo running > web/.state');
+    if (round % 2 === 1) await eventually(() => processesOf(tree).length === 1, 'an init is being made');
+    const removing = tree.sh(`sleep 0.00${round}; rm -rf web`);
+    if (round % 2 === 1) await sleep(100);
+    standStill(false);
+    await Promise.all([starting, removing]);
     // By now it runs or does not: nothing changes while this looks for what there is to remove.
     expect(await tree.sh('rm -rf web')).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(await tree.ok('ls')).toBe('');
