@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { COMMANDS } from '../../src/cli/commands.ts';
+import { COMMANDS, findCommand } from '../../src/cli/commands.ts';
 import { initOf } from '../support/containers.ts';
 import { runFiles } from '../../src/instance.ts';
 import { eventually, mounted, NSDIR, type Mounted } from '../support/mounted.ts';
@@ -25,6 +25,8 @@ test.each(COMMANDS.map(({ name }) => name))(
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(new RegExp(`^usage: nsdir ${name}`));
     expect(stdout).toMatch(/^ +-h, --help +show this$/m);
+    const told = [...stdout.matchAll(/^ +(?:-\w, )?--([a-z-]+) /gm)].map(([, option]) => option);
+    expect(told).toEqual(Object.keys((await findCommand(name)!.load()).options));
   },
 );
 
