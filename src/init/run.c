@@ -256,12 +256,12 @@ int run_main(int argc, char **argv)
 	if (!fill_payload(&options))
 		return fail(NOT_RUN, "cannot run \"%s\": arguments and environment have more than %d bytes",
 			    options.command[0], REQUEST_MAX);
+	for (int fd = 0; fd < 3; fd++) /* a closed one is /dev/null inside, and no descriptor of ours */
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", O_RDWR);
 	if (options.log && options.root)
 		missing = lookup_in(options.root, options.cwd ? options.cwd : "/", options.command[0]);
 	signals = catch_signals();
-	for (int fd = 0; fd < 3; fd++) /* a closed one is /dev/null inside */
-		if (fcntl(fd, F_GETFD) < 0)
-			open("/dev/null", O_RDWR);
 	if (pipe2(ends, O_CLOEXEC) || signals < 0)
 		return fail(UNREACHABLE, "cannot make a pipe: %s", strerror(errno));
 	fds[0] = ends[1];

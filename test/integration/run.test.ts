@@ -81,6 +81,12 @@ describe('the command', () => {
     expect(result).toMatchObject({ stdout: 'text', stderr: 'error' });
   });
 
+  it('has /dev/null for what the caller has closed', async () => {
+    // Not through Node, which opens it by itself.
+    const script = `exec "$0" run "$1" -- readlink /proc/self/fd/0 <&-`;
+    expect((await execa('sh', ['-c', script, INIT_BINARY, box.spec.initSocket])).stdout).toBe('/dev/null');
+  });
+
   it('has the caller’s environment and directory', async () => {
     const { stdout } = await run(['sh', '-c', 'echo $container $FRUIT; pwd'], { env: { FRUIT: 'fig' }, cwd: '/usr' });
     expect(stdout).toBe('nsdir fig\n/usr');
