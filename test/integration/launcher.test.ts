@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startWords } from '../../src/container/launcher-start.ts';
+import { FsError } from '../../src/errno.ts';
 import { cloneFlags, DEFAULT_KINDS } from '../../src/namespaces.ts';
 import { encodeFrame } from '../../src/container/launcher-frames.ts';
 import { Launched, until } from '../support/launched.ts';
@@ -137,6 +138,54 @@ describe('start', () => {
     await failed;
     await until('its cgroup is empty', () => fs.readFileSync(`${spec.cgroupDir}/cgroup.procs`, 'utf8') === '');
     await expect(machine.launcher.start(spec, AbortSignal.abort())).rejects.toMatchObject({ errno: 'EINTR' });
+  });
+});
+
+describe('starts that do not end', () => {
+  /** So many are under way at once (STARTING_MAX, src/init/launcher.h). */
+  const ALL_PLACES = 128;
+
+  /**
+   * Begins starts from inside a container, each of whose inits is frozen before it has said who it is: a cancel does not
+   * find it.
+   */
+  async function crowdOf(crowd: Launched) {
+    const { pid: parentInit } = await crowd.start();
+    const spec = crowd.spec({ parentInit });
+    fs.writeFileSync(`${spec.cgroupDir}/cgroup.freeze`, '1');
+    let count = 0;
+    return async (more: number, signal?: AbortSignal) => {
+      count += more;
+      const errnos = Promise.all(
+        Array.from({ length: more }, () =>
+          crowd.launcher
+            .start(spec, signal)
+            .catch((error: unknown) => (error instanceof FsError ? error.errno : error)),
+        ),
+      );
+      const pids = () => fs.readFileSync(`${spec.cgroupDir}/cgroup.procs`, 'utf8').split('\n').filter(Boolean);
+      await until(`${count} hang`, () => pids().length === count);
+      return { errnos };
+    };
+  }
+
+  it('make room for others once they are given up', async () => {
+    await using crowd = await Launched.open();
+    const hang = await crowdOf(crowd);
+    const abort = new AbortController();
+    const { errnos } = await hang(ALL_PLACES - 1, abort.signal);
+    abort.abort();
+    expect(new Set(await errnos)).toEqual(new Set(['EINTR']));
+    await hang(1);
+    await crowd.start();
+  });
+
+  it('make room for others when they are too old, though nobody could be heard who gave them up', async () => {
+    await using crowd = await Launched.open();
+    const hang = await crowdOf(crowd);
+    await hang(ALL_PLACES);
+    await expect(crowd.start()).rejects.toMatchObject({ errno: 'ETIMEDOUT' });
+    await crowd.start();
   });
 });
 
