@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { runFiles } from '../../src/instance.ts';
 import { consistent } from '../support/consistency.ts';
-import { detached, initOf, inside, nothingLeft, scratch } from '../support/containers.ts';
+import { cgroupsOf, detached, initOf, inside, nothingLeft, scratch } from '../support/containers.ts';
 import { killLauncher, serving } from '../support/daemon-deaths.ts';
 import { eventually, mounted, type Mounted } from '../support/mounted.ts';
 import { lives, pinned, pinnedIn, signal } from '../support/pinned.ts';
@@ -71,6 +71,19 @@ test('the launcher is killed while a container starts: that fails or is done, no
     const { launcherPid } = runFiles(tree.instance);
     await eventually(() => lives(pinnedIn(launcherPid)), 'another launcher runs');
   }
+});
+
+test('a start that the launcher was asked for when it was killed fails, and leaves nothing', async () => {
+  await tree.ok('mkdir web');
+  const launcher = pinnedIn(runFiles(tree.instance).launcherPid);
+  signal(launcher, 'SIGSTOP');
+  const starting = tree.sh('echo running > web/.state');
+  await eventually(() => cgroupsOf(tree).length > 0, 'its cgroup is made');
+  signal(launcher, 'SIGKILL');
+  expect((await starting).status).toBe(1);
+  expect(await tree.ok('ls -A web')).toBe('.error');
+  expect(cgroupsOf(tree)).toEqual([]);
+  await consistent(tree);
 });
 
 test('rm -rf removes what has no launcher any more', async () => {
