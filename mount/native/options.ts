@@ -3,11 +3,14 @@ import { NATIVE_SOURCE } from '../device/mountpoint.ts';
 /**
  * Options of libfuse 2 (mount.fuse(8)) that the library has no name for; they ride on one that it has. `hard_remove`: an
  * open file that is unlinked is not renamed to `.fuse_hidden…`; `use_ino`: inode numbers are ours; `direct_io`: a text is
- * what the open found, whatever size the kernel remembers; `big_writes`: a write comes in one piece.
+ * what the open found, whatever size the kernel remembers, and a write comes in one piece.
  */
-const MORE = ['use_ino', 'hard_remove', 'direct_io', 'big_writes', 'negative_timeout=0'];
+const MORE = ['use_ino', 'hard_remove', 'direct_io'];
 
-/** Nobody tells the kernel what changes by itself, so it may keep nothing. No time limit: who waits gets an answer. */
+/**
+ * Nobody tells the kernel what changes by itself, so it may keep nothing; a name that was looked up in vain it keeps only
+ * where a time is given. No time limit: who waits gets an answer.
+ */
 export const LIBRARY_OPTIONS = {
   timeout: false,
   defaultPermissions: true,
