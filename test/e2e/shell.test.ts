@@ -21,9 +21,11 @@ afterAll(async () => {
 async function processesOf(): Promise<string> {
   const { stdout: ranges } = await execa('sh', ['-c', `grep ^${user.name}: /etc/subuid || echo ::`]);
   const first = ranges.split(':')[1] ?? '';
-  const { stdout } = await execa('ps', ['-o', 'args=', '-u', [user.name, first].filter(Boolean).join(',')], {
+  const { stdout, stderr } = await execa('ps', ['-o', 'args=', '-u', [user.name, first].filter(Boolean).join(',')], {
     reject: false,
   });
+  // Its status is that of a list that is empty, too.
+  if (stderr !== '') throw new Error(stderr);
   return stdout;
 }
 
