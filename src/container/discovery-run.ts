@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTracer } from '../discovery/tracer.ts';
+import { startTracer, type TracerOptions } from '../discovery/tracer.ts';
 import type { Pid } from '../ids.ts';
 import { namespaceInode } from '../proc/process.ts';
 import type { Discovery } from './discovery.ts';
@@ -14,14 +14,15 @@ const TRACER_WAIT_MS = 2_000;
 /** Events name pids of the initial pid namespace (PROC_PID_INIT_INO, linux/proc_ns.h). */
 const INITIAL_PID_NAMESPACE = 4_026_531_836;
 
-/** Looks at the machine again and again, for the daemon's life; `exact`: with events that slow every system call. */
-export async function runDiscovery(
-  discovery: Discovery,
-  machine: Pick<Machine, 'instance' | 'files' | 'log'>,
-  exact: boolean,
-): Promise<void> {
+type Around = Pick<Machine, 'instance' | 'files' | 'log'>;
+
+/** `exact`: with events that slow every system call. */
+type Events = Pick<TracerOptions, 'exact' | 'initBinary'>;
+
+/** Looks at the machine again and again, for the daemon's life. */
+export async function runDiscovery(discovery: Discovery, machine: Around, events: Events): Promise<void> {
   const wait = (ms: number) => sleep(ms, undefined, { ref: false });
-  await Promise.race([trace(discovery, machine, exact), wait(TRACER_WAIT_MS)]);
+  await Promise.race([trace(discovery, machine, events), wait(TRACER_WAIT_MS)]);
   await discovery.ready();
   for (;;) {
     await wait(ROUND_MS);
@@ -36,13 +37,14 @@ export async function runDiscovery(
 /** Events tell who made what, also of makers that are gone when anybody looks. Fulfilled when they come, or never will. */
 async function trace(
   { observer }: Discovery,
-  { log, instance, files }: Pick<Machine, 'instance' | 'files' | 'log'>,
-  exact: boolean,
+  { log, instance, files }: Around,
+  { exact, initBinary }: Events,
 ): Promise<void> {
   if (namespaceInode(files, 'self', 'pid') !== INITIAL_PID_NAMESPACE) return;
   await new Promise<void>((settle) => {
     const tracer = startTracer({
       name: `nsdir-${instance.id}`,
+      initBinary,
       exact,
       onReady: (askForMark) => {
         observer.beginTracing(exact, askForMark);

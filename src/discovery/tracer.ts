@@ -13,7 +13,8 @@ const UMOUNT_LIMIT_S = 5;
  * In a mount namespace of its own, so that tracefs may be mounted where the machine has none to be seen. Trees are taken
  * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
  * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
- * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call. Every line of standard input
+ * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call, $3 our program, which reads
+ * the others in turns (src/init/events.c). Every line of standard input
  * becomes an event, and another one that says that the first is in its place. Not heard: sched_process_exec, since a line of it
  * has the path of the program, of which anybody could make lines that look like other events.
  */
@@ -38,7 +39,7 @@ for event in $events; do echo 1 >"$at/events/$event/enable"; done
 echo 1 >"$at/tracing_on"
 exec 4>"$at/trace_marker"
 echo ready
-cat "$at/trace_pipe" &
+if [ "$2" = exact ]; then cat "$at/trace_pipe" & else "$3" events "$at/trace_pipe" & fi
 pipe=$!
 exec >/dev/null 2>&1
 while read -r mark; do
@@ -54,6 +55,8 @@ rmdir "$at"
 export interface TracerOptions {
   /** A word: the name of the tracer's instance. */
   readonly name: string;
+  /** src/init, built. */
+  readonly initBinary: string;
   readonly exact: boolean;
   /** From now on nothing is missed; `askForMark` makes that an event comes. */
   readonly onReady: (askForMark: () => void) => void;
@@ -66,8 +69,8 @@ export interface TracerOptions {
  * Begins to read events where the kernel has tracefs; `onEnd` is called where it has not. Gives the pid of the child that
  * reads, and starts another one.
  */
-export function startTracer({ name, exact, onReady, onEvent, onEnd }: TracerOptions): number | undefined {
-  const script = ['sh', '-c', SCRIPT, 'sh', name, exact ? 'exact' : 'on'];
+export function startTracer({ name, initBinary, exact, onReady, onEvent, onEnd }: TracerOptions): number | undefined {
+  const script = ['sh', '-c', SCRIPT, 'sh', name, exact ? 'exact' : 'on', initBinary];
   const child: ChildProcess = spawn('unshare', ['--mount', '--propagation', 'slave', ...script], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -95,6 +98,8 @@ export function startTracer({ name, exact, onReady, onEvent, onEnd }: TracerOpti
     }
     for (const event of text.push(news)) onEvent(event);
   });
+  // Whoever reads them has ended by itself: so does the rest then.
+  stdout?.on('end', () => stdin?.end());
   child.on('close', () => {
     onEnd(reason.trim());
   });

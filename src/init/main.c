@@ -18,6 +18,8 @@ int main(int argc, char **argv)
 		return enter_main(argc - 2, argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "ended"))
 		return ended_main(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "events"))
+		return events_main(argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "tracer"))
 		return tracer_main();
 	if (argc >= 3 && !strcmp(argv[1], "machine"))
@@ -27,6 +29,7 @@ int main(int argc, char **argv)
 	fputs("usage: nsdir-init launcher SOCKET PIDFILE\n"
 	      "       nsdir-init run [--main] [--detach LOG] [--root DIR] [--cwd DIR] SOCKET -- COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init ended DIRECTORY\n"
+	      "       nsdir-init events FILE\n"
 	      "       nsdir-init tracer\n"
 	      "       nsdir-init machine COMMAND [ARGUMENT...]\n"
 	      "       nsdir-init private KNOWN COMMAND [ARGUMENT...]\n"

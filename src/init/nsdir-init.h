@@ -162,6 +162,7 @@ int run_main(int argc, char **argv);
 int enter_main(int argc, char **argv);
 int tracer_main(void);
 int ended_main(const char *directory);
+int events_main(const char *path);
 int machine_main(char **command);
 
 #endif

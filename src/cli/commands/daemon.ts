@@ -115,7 +115,8 @@ async function serve(instance: Instance, log: Log, options: Options): Promise<nu
   overwrite(files.daemonPid, `${process.pid}\n`);
   boundOutputs(machine, options.outputLimitBytes);
   boundLog(LOG_FD, files.formerLog, log);
-  if (machine.discovery) void runDiscovery(machine.discovery, machine, options.discovery === 'exact');
+  const events = { exact: options.discovery === 'exact', initBinary: INIT_BINARY };
+  if (machine.discovery) void runDiscovery(machine.discovery, machine, events);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void shutDown(instance, device, log));
   try {
     await session.ended;
