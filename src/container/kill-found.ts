@@ -77,7 +77,8 @@ type Chased = 'nobody' | 'somebody' | 'behind';
 /**
  * Kills who was made since `from` was the last pid, until nobody was made meanwhile. Who lists processes is always late where
  * each makes another one and ends; but the one at the end of such a line has a higher pid than those before it, and who was
- * killed before its child is there will have none (fork(2)). Whom it found, or that pids were given faster than it looked.
+ * killed before its child is there will have none (fork(2)). Answers whether it found any, `behind` if pids were given faster
+ * than it looked.
  */
 async function chase(machine: Machine, kill: (pid: Pid) => boolean, from: number): Promise<Chased> {
   let chased: Chased = 'nobody';
