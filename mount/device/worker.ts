@@ -10,7 +10,7 @@ import type { Serial } from '../../src/ids.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { withCheckpoints } from '../../src/tree/fast-checkpoints.ts';
 import { fastTree, type FastTreeOptions } from '../../src/tree/fast-tree.ts';
-import { DEFER } from '../../src/tree/filesystem.ts';
+import { ABSENT, DEFER } from '../../src/tree/filesystem.ts';
 import { View } from '../../src/tree/view.ts';
 import { REQUEST_BUFFER_BYTES } from './abi.ts';
 import { readRequest, Replier } from './channel.ts';
@@ -133,7 +133,8 @@ function answerAtOnce(decoded: Decoded, again: boolean): boolean {
     const request = again ? { ...decoded.request, resent: true } : decoded.request;
     const answer = decoded.op.serve(tree, request, decoded.args);
     if (answer === DEFER) return false;
-    replier.answer(decoded, decoded.op.name === 'INIT' ? keepNegotiated(answer as InitAnswer) : answer);
+    if (answer === ABSENT) replier.refuse(request, 'ENOENT');
+    else replier.answer(decoded, decoded.op.name === 'INIT' ? keepNegotiated(answer as InitAnswer) : answer);
   } catch (error) {
     replier.fail(decoded, error);
   }

@@ -1,7 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:fs';
 import { hide } from '../container/hiding.ts';
-import { FsError } from '../errno.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { bundle, isRemovable } from './control/bundle.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
@@ -9,12 +8,14 @@ import { isAsking, ns } from './control/ns.ts';
 import { proxy } from './control/proxy.ts';
 import { entryNamed, isSubdirectory } from './control/table.ts';
 import {
+  ABSENT,
   DEFER,
   O_ACCMODE,
   S_IFMT,
   S_IFREG,
   type Attr,
   type FastFilesystem,
+  type Instead,
   type Opened,
   type Request,
 } from './filesystem.ts';
@@ -108,7 +109,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   return {
     lookup: (request, parent, name) => {
       if (isProxy(parent)) return lookupEntered(request, name);
-      return isWaitingName(name) && !isChild(parent, name) ? DEFER : view.lookup(parent, name);
+      return isWaitingName(name) && !isChild(parent, name) ? DEFER : (view.find(parent, name) ?? ABSENT);
     },
     getattr: (_request, id) => (isOfMainThread(id) ? DEFER : getattr(id)),
     readlink: (request, id) => {
@@ -172,11 +173,11 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   }
 
   /** Most who are linked have not entered yet, which the registry knows. */
-  function lookupEntered({ caller }: Request, name: string): typeof DEFER {
+  function lookupEntered({ caller }: Request, name: string): Instead {
     const pid = /^[1-9][0-9]{0,6}$/.test(name) ? (Number(name) as Pid) : undefined;
     if (pid === undefined || view.registry.entered.has(pid) || !isOfPidNamespace(caller.pid, ownPidNamespace))
       return DEFER;
-    throw new FsError('ENOENT', `process ${pid} did not enter`);
+    return ABSENT;
   }
 
   function hideEntry(container: Node['container'], control: ControlEntry): void {

@@ -142,11 +142,20 @@ export interface TreeListener {
 /** Answered by a fast file system that has to leave a request to the full one. */
 export const DEFER = Symbol('defer');
 
+/**
+ * Answered for a name that is not there: ENOENT. Whoever makes something looks it up first, and code that mostly throws stays
+ * slow: V8 optimizes functions by how often they return.
+ */
+export const ABSENT = Symbol('absent');
+
+/** What a fast file system may answer besides what was asked for. */
+export type Instead = typeof DEFER | typeof ABSENT;
+
 /** What can be answered without waiting: methods may be missing, or answer DEFER. */
 export type FastFilesystem = {
   readonly [Method in keyof Filesystem]?: (
     ...args: Parameters<Filesystem[Method]>
-  ) => Awaited<ReturnType<Filesystem[Method]>> | typeof DEFER;
+  ) => Awaited<ReturnType<Filesystem[Method]>> | Instead;
 };
 
 /** The access mode among open(2)'s flags. */

@@ -85,15 +85,24 @@ export class View {
     return control && this.resolves(directory.container, control) ? control : undefined;
   }
 
-  /** Throws ENAMETOOLONG or ENOENT. A control file's size is not known here: its attributes are never cached. */
+  /** Throws ENOENT, and what `find` throws. */
   lookup(parent: NodeId, name: string): Entry {
+    const entry = this.find(parent, name);
+    if (!entry) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
+    return entry;
+  }
+
+  /**
+   * `undefined` if there is no such name. Throws ENAMETOOLONG, and what `directory` throws. A control file's size is not known
+   * here: its attributes are never cached.
+   */
+  find(parent: NodeId, name: string): Entry | undefined {
     const directory = this.directory(parent);
     checkLength(name);
     const child = directory.within ? undefined : directory.container.children.get(name);
     if (child) return childEntry(child);
     const control = this.control(directory, name);
-    if (!control) throw new FsError('ENOENT', `there is no ${JSON.stringify(name)}`);
-    return controlListing(directory.container, control);
+    return control && controlListing(directory.container, control);
   }
 
   /**

@@ -6,7 +6,7 @@ import type { Pid } from '../../src/ids.ts';
 import { ns } from '../../src/tree/control/ns.ts';
 import { entriesOf } from '../../src/tree/control/table.ts';
 import { fastTree } from '../../src/tree/fast-tree.ts';
-import { DEFER, type FastFilesystem } from '../../src/tree/filesystem.ts';
+import { ABSENT, DEFER, type FastFilesystem } from '../../src/tree/filesystem.ts';
 import { directoryId, nodeId, serialOf, type NodeId } from '../../src/tree/node-id.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { View } from '../../src/tree/view.ts';
@@ -100,6 +100,7 @@ export async function outcome(ask: () => unknown): Promise<unknown> {
   try {
     const answer = await ask();
     if (answer === DEFER) return DEFER;
+    if (answer === ABSENT) return { errno: 'ENOENT' };
     return typeof answer === 'object' && Symbol.iterator in answer! ? [...(answer as Iterable<unknown>)] : answer;
   } catch (error) {
     if (error instanceof FsError) return { errno: error.errno };

@@ -1,5 +1,5 @@
 import { FsError, type Errno } from '../../../src/errno.ts';
-import type { DEFER, Filesystem } from '../../../src/tree/filesystem.ts';
+import type { Filesystem, Instead } from '../../../src/tree/filesystem.ts';
 import { OPCODES, type OpcodeName } from '../abi.ts';
 import type { Reader, Writer } from '../cursor.ts';
 import { encodeNothing } from '../encode.ts';
@@ -9,7 +9,7 @@ import type { DeviceRequest } from '../header.ts';
 type Target = {
   readonly [Method in keyof Filesystem]?: (
     ...args: Parameters<Filesystem[Method]>
-  ) => ReturnType<Filesystem[Method]> | typeof DEFER;
+  ) => ReturnType<Filesystem[Method]> | Instead;
 };
 
 /** Everything there is to know about one opcode. Methods, so that rows of different arguments fit in one table. */
@@ -21,7 +21,7 @@ export interface Operation<Args = unknown, Result = unknown> {
   /** The reader stands behind the header. Throws MalformedRequest. Bytes in the result are shared with the reader's. */
   decode(reader: Reader, request: DeviceRequest): Args;
   /** The target's answer. Throws FsError. */
-  serve(target: Target, request: DeviceRequest, args: Args): Result | Promise<Result> | typeof DEFER;
+  serve(target: Target, request: DeviceRequest, args: Args): Result | Promise<Result> | Instead;
   /** The reply's body. May throw FsError where an answer is produced while it is written (listings). */
   encode(writer: Writer, answer: Result, args: Args): void;
   /** Arguments and answer as the trace shows them, '' for nothing to say. */
