@@ -1,5 +1,4 @@
 import { writeFileSync, writeSync, renameSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { containerPath } from '../../src/cgroup/paths.ts';
 import type { Change } from '../../src/container/change.ts';
@@ -7,6 +6,7 @@ import { chainOf } from '../../src/container/container.ts';
 import { hide } from '../../src/container/hiding.ts';
 import { Registry } from '../../src/container/registry.ts';
 import type { Serial } from '../../src/ids.ts';
+import { goFirst } from '../../src/kernel/priority.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { withCheckpoints } from '../../src/tree/fast-checkpoints.ts';
 import { fastTree, type FastTreeOptions } from '../../src/tree/fast-tree.ts';
@@ -28,8 +28,6 @@ import type { ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.
  */
 const data = workerData as WorkerData;
 
-/** nice(2): its weight is nine times the usual one. */
-const SERVING_NICE = -10;
 const registry = new Registry();
 for (const change of data.snapshot) registry.apply(change);
 const snapshotChanges = registry.changes;
@@ -77,19 +75,6 @@ try {
   post({ kind: 'end' });
 } catch (error) {
   post({ kind: 'failed', stack: stackOf(error) });
-}
-
-/**
- * Whoever asks waits for this thread, which has microseconds of work for each: among hundreds of runnable processes it
- * would else wait for its turn for tens of milliseconds. Without CAP_SYS_NICE all is as before.
- */
-function goFirst(): void {
-  try {
-    // Of the calling thread alone: a nice value is a thread's (sched(7)).
-    setPriority(0, SERVING_NICE);
-  } catch {
-    // We may not: served in turn, then.
-  }
 }
 
 /** What a former daemon read and did not answer, where the kernel cannot send it again. */

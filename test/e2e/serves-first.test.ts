@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { runFiles } from '../../src/instance.ts';
+import { initOf } from '../support/containers.ts';
+import { eventually, mounted, NSDIR } from '../support/mounted.ts';
+
+const NICE_FIELD = 19;
+
+/** Nice values of the process's threads. */
+function nices(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map((task) => {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[NICE_FIELD - 3]);
+  });
+}
+
+const first = (pid: number) => nices(pid).filter((nice) => nice === -10).length;
+
+/** Of the session; undefined on a kernel without such groups. */
+function sessionNice(pid: number): number | undefined {
+  try {
+    return Number(/ nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'utf8'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+it('is served before others run, by the two threads that answer; what they start is not', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  const launcher = Number(readFileSync(runFiles(tree.instance).launcherPid, 'utf8'));
+  expect(first(tree.daemonPid())).toBe(2);
+  expect([-10, undefined]).toContain(sessionNice(tree.daemonPid()));
+  for (const pid of [launcher, await initOf(tree, 'web')]) {
+    expect(nices(pid)).toEqual([0]);
+    expect([0, undefined]).toContain(sessionNice(pid));
+  }
+});
+
+it('leaves a session alone that is not its own, and who was given a nice value', async () => {
+  await using tree = await mounted();
+  expect((await tree.nsdir('umount', tree.dir)).status).toBe(0);
+  const serving = async () => {
+    await eventually(async () => (await tree.sh(`cat ${tree.dir}/.state`)).status === 0, 'serves');
+  };
+  const own = sessionNice(process.pid);
+  tree.background(process.execPath, NSDIR, 'mount', '-f', tree.dir);
+  await serving();
+  expect(first(tree.daemonPid())).toBe(2);
+  expect(sessionNice(process.pid)).toBe(own);
+  expect((await tree.nsdir('umount', tree.dir)).status).toBe(0);
+  await tree.ok(`cd /; exec nice -n 5 ${process.execPath} ${NSDIR} mount ${tree.dir}`);
+  expect(new Set(nices(tree.daemonPid()))).toEqual(new Set([5]));
+});
