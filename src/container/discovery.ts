@@ -4,7 +4,7 @@ import { Observer, YOUNG_MS } from '../discovery/observer.ts';
 import type { Member, NsSet } from '../discovery/sets.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { readLinks } from '../proc/scan.ts';
-import type { Sight } from '../proc/sight.ts';
+import type { CallerSight, Sight } from '../proc/sight.ts';
 import { Rotation } from '../rotation.ts';
 import { now } from '../time.ts';
 import type { Change } from './change.ts';
@@ -67,6 +67,10 @@ export class Discovery implements Discoverer {
 
   within(pid: Pid, declared: Container, sight?: Sight): Container {
     return this.#processes.within(pid, declared, sight);
+  }
+
+  withCaller(thread: Pid, declared: Container, sight: CallerSight): Container {
+    return this.#processes.withCaller(thread, declared, sight);
   }
 
   async processesBelow(container: Container): Promise<Pid[]> {

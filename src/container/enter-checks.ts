@@ -10,7 +10,7 @@ import { isMapped, rootOf } from '../proc/id-map.ts';
 import { pidView } from '../proc/pid-view.ts';
 import { isAlive, isKernelThread, isZombie, namespaceInode } from '../proc/process.ts';
 import { readLinks } from '../proc/scan.ts';
-import { namespaceIn, sightOf, type Sight } from '../proc/sight.ts';
+import { callerSight, namespaceIn, sightOf, type CallerSight, type Sight } from '../proc/sight.ts';
 import { whyNotTrace } from '../proc/tracing-rule.ts';
 import { chainOf, contains, frozenBy, isLive, pathOf, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -34,7 +34,7 @@ export interface Entry {
 
 /** Who asks, as he was seen at the beginning of this request. */
 export interface SeenAsker {
-  readonly asker: Sight | undefined;
+  readonly asker: CallerSight | undefined;
   readonly viewRoot: Container;
 }
 
@@ -49,7 +49,7 @@ export interface Asking {
  * the file-system ids have to be those that the kernel gave with the request. EPERM.
  */
 export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string, seen?: SeenAsker): Asking {
-  const sight = pid === 0 ? undefined : (seen?.asker ?? sightOf(machine.files, pid));
+  const sight = pid === 0 ? undefined : (seen?.asker ?? callerSight(machine.files, pid));
   const credentials = sight && credentialsFrom(pid, sight.status, namespaceIn(sight, 'user'));
   if (credentials?.uids[3] === uid && credentials.gids[3] === gid) {
     return { credentials, viewRoot: seen?.viewRoot ?? viewRootOf(machine, pid, sight) };
@@ -179,20 +179,24 @@ function refuseUnfit(machine: Machine, { stat, status }: Sight, what: string, tr
   if (status.seccomp !== 0) refuse('ENOTSUP', 'has a seccomp filter, which might kill it');
 }
 
-/** The daemon and its children, the launcher, the supervisor. */
-function isOurs({ files, instance }: Machine, { pid, ppid }: ProcStat): boolean {
-  if (pid === process.pid || ppid === process.pid) return true;
-  const { launcherPid, supervisePid } = runFiles(instance);
-  return [launcherPid, supervisePid].some((file) => Number(readIfThere(files, file)) === pid);
+/** What the launcher is called, as all that our own program does for itself. */
+const OWN_COMM = 'nsdir-init';
+
+/** The daemon and its children, the supervisor, which is its parent, the launcher. */
+function isOurs({ files, instance }: Machine, { pid, ppid, comm }: ProcStat): boolean {
+  if (pid === process.pid || ppid === process.pid || (pid === process.ppid && pid !== 1)) return true;
+  return comm === OWN_COMM && Number(readIfThere(files, runFiles(instance).launcherPid)) === pid;
 }
 
 /**
  * The container whose directory is the mount point for this process: the deepest around it whose mount namespace it is in,
  * and that has one of its own; else the machine.
  */
-export function viewRootOf(machine: Machine, pid: Pid, sight?: Sight): Container {
+export function viewRootOf(machine: Machine, pid: Pid, sight?: CallerSight): Container {
   const { registry } = machine.store;
-  const own = (sight ? containerIn(machine, pid, sight) : machine.containerOf(pid)) ?? registry.root;
+  const own =
+    (sight ? machine.found.withCaller(pid, machine.declaredOf(sight.cgroups), sight) : machine.containerOf(pid)) ??
+    registry.root;
   if (!own.parent) return own;
   const inode = sight ? namespaceIn(sight, 'mnt') : namespaceInode(machine.files, pid, 'mnt');
   const has = ({ init, found, kinds = [] }: Container) =>
@@ -201,7 +205,7 @@ export function viewRootOf(machine: Machine, pid: Pid, sight?: Sight): Container
 }
 
 /** A namespace of a container, by its kind and inode number. */
-interface Wanted {
+export interface Wanted {
   readonly kind: NamespaceKind;
   readonly inode: number;
 }
@@ -215,25 +219,27 @@ export function wantedOf({ files }: Machine, { init }: Container, asked?: readon
   });
 }
 
-function containerIn(machine: Machine, pid: Pid, sight: Sight): Container {
-  // Discovery knows processes, and looks at a thread itself.
-  const known = sight.status.tgid === pid ? sight : undefined;
-  return machine.found.within(pid, machine.declaredOf(sight.cgroups), known);
-}
-
 /** The namespaces asked for that the target is not in yet. */
 export function notYetIn(found: Sight, wanted: readonly Wanted[]): NamespaceKind[] {
   return wanted.filter(({ kind, inode }) => namespaceIn(found, kind) !== inode).map(({ kind }) => kind);
 }
 
-/** EBUSY for a container that is not to be entered now, after it was started if that was needed. */
-export function checkContainer({ files }: Machine, container: Container, what: string): void {
-  const { init } = container;
-  if (!isLive(container) || !init || !isAlive(files, init.pid, init.startTime)) {
-    throw new FsError('EBUSY', `Cannot ${what}: it is ${container.phase} and has no init; write running to its .state`);
-  }
+/** As `checkContainer`, by what is known, without a look at its init. */
+export function checkPhase(container: Container, what: string): void {
+  if (!isLive(container) || !container.init) refuseContainer(container, what);
   const frozen = frozenBy(container);
   if (frozen) throw new FsError('EBUSY', `Cannot ${what}: "${pathOf(frozen)}" is frozen; write running to its .state`);
+}
+
+/** EBUSY for a container that is not to be entered now, after it was started if that was needed. */
+export function checkContainer({ files }: Machine, container: Container, what: string): void {
+  checkPhase(container, what);
+  const { init } = container;
+  if (!init || !isAlive(files, init.pid, init.startTime)) refuseContainer(container, what);
+}
+
+function refuseContainer({ phase }: Container, what: string): never {
+  throw new FsError('EBUSY', `Cannot ${what}: it is ${phase} and has no init; write running to its .state`);
 }
 
 /** The pid by which the target itself knows the container's init. EPERM if it cannot see it. */

@@ -10,6 +10,7 @@ import {
   askerOf,
   check,
   checkContainer,
+  checkPhase,
   explain,
   find,
   initSeenBy,
@@ -20,6 +21,7 @@ import {
   type Asking,
   type Entry,
   type SeenAsker,
+  type Wanted,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
 import { joining } from './joining.ts';
@@ -178,7 +180,7 @@ class Entering {
   /** `found`: the target, looked at in this very turn. */
   async run(found?: Sight): Promise<void> {
     const { entry, asker, what, request } = this.#plan;
-    checkContainer(this.#machine, entry.container, what);
+    checkPhase(entry.container, what);
     const looked = check(this.#machine, entry, asker, what, { tracer: 0, joined: false, found });
     const initPid = initSeenBy(this.#machine, entry, looked, what);
     const isSelf = request !== undefined && asker.credentials.tgid === Number(entry.target);
@@ -188,17 +190,17 @@ class Entering {
     try {
       // Who waits for the answer cannot stop before he has it, but does nothing else. Anybody else stands still before he
       // is moved: what he forks meanwhile would stay in the cgroup, whatever becomes of him.
-      if (!isSelf) {
-        tracee = await this.#seize(false);
-        await tracee.stopped();
-      }
-      if (entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
       if (isSelf) {
+        if (entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
         tracee = await this.#seize(true);
         this.#isAnswered = true;
         this.#answer();
-      }
-      if (tracee) await this.#bringIn(tracee, initPid);
+      } else tracee = await this.#seize(false);
+      // While it comes to its stop, which takes as long.
+      const wanted = this.#wanted();
+      await tracee.stopped();
+      if (!isSelf && entry.kinds === undefined) back = await this.#join(unifiedPath(looked.cgroups));
+      await this.#bringIn(tracee, { initPid, wanted });
     } catch (error) {
       const refusal = error instanceof FsError ? explain(error, entry, what) : undefined;
       back();
@@ -221,11 +223,19 @@ class Entering {
     return tracer.seize(entry.target, isTold, accountFor(files, request?.caller.uid ?? 0));
   }
 
+  /** Of a container whose init lives. */
+  #wanted(): readonly Wanted[] {
+    const { entry, what } = this.#plan;
+    checkContainer(this.#machine, entry.container, what);
+    return wantedOf(this.#machine, entry.container, entry.kinds);
+  }
+
   /** While the target stands still: all is asked again, and then it enters. */
-  async #bringIn(tracee: Tracee, initPid: number): Promise<void> {
+  async #bringIn(
+    tracee: Tracee,
+    { initPid, wanted }: { readonly initPid: number; readonly wanted: readonly Wanted[] },
+  ): Promise<void> {
     const { entry, asker, what } = this.#plan;
-    const wanted = wantedOf(this.#machine, entry.container, entry.kinds);
-    if (this.#isAnswered) await tracee.stopped();
     const joined = entry.kinds === undefined;
     const found = check(this.#machine, entry, asker, what, { tracer: tracee.tracer, joined });
     checkContainer(this.#machine, entry.container, what);

@@ -3,7 +3,7 @@ import { keyOf } from '../discovery/key.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
 import { readLinks } from '../proc/scan.ts';
-import type { Sight } from '../proc/sight.ts';
+import type { CallerSight, Sight } from '../proc/sight.ts';
 import { contains, type Container } from './container.ts';
 import type { Places, Surroundings } from './found-place.ts';
 
@@ -20,7 +20,16 @@ export class FoundProcesses {
   within(pid: Pid, declared: Container, sight?: Sight): Container {
     const { shown, observer } = this.#around;
     if (shown.size === 0) return declared;
-    const set = observer.look(pid, performance.now(), sight)?.set ?? this.#setOfThread(pid);
+    return this.#deepest(observer.look(pid, performance.now(), sight)?.set ?? this.#setOfThread(pid), declared);
+  }
+
+  withCaller(thread: Pid, declared: Container, { links }: CallerSight): Container {
+    const { shown } = this.#around;
+    const set = shown.size === 0 ? undefined : this.#setOfThread(thread, links);
+    return set ? this.#deepest(set, declared) : this.within(thread, declared);
+  }
+
+  #deepest(set: NsSet | undefined, declared: Container): Container {
     const found = this.#places.containerOf(set);
     return found.found || contains(declared, found) ? found : declared;
   }
@@ -57,9 +66,11 @@ export class FoundProcesses {
   }
 
   /** Callers are known by thread. */
-  #setOfThread(thread: Pid): NsSet | undefined {
-    const { files, observer } = this.#around;
-    const links = readLinks(files, thread);
+  #setOfThread(
+    thread: Pid,
+    links: readonly string[] | undefined = readLinks(this.#around.files, thread),
+  ): NsSet | undefined {
+    const { observer } = this.#around;
     return links && observer.sets.get(keyOf(links, { pid: thread, startTime: 0 }));
   }
 

@@ -1,5 +1,5 @@
 import type { Pid } from '../ids.ts';
-import type { Sight } from '../proc/sight.ts';
+import type { CallerSight, Sight } from '../proc/sight.ts';
 import { now } from '../time.ts';
 import { subtree, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -10,6 +10,8 @@ export interface Discoverer {
   ready(): Promise<void>;
   /** The deepest container of a process whose cgroup is that of `declared`. `sight`: of one that is no thread, from just now. */
   within(pid: Pid, declared: Container, sight?: Sight): Container;
+  /** The same of a thread that waits for us, which was looked at. */
+  withCaller(thread: Pid, declared: Container, sight: CallerSight): Container;
   /** Living processes of discovered containers at and below this one, those of sets that are not shown yet included. */
   processesBelow(container: Container): Promise<Pid[]>;
   /** Whether the process, which was one of the above, still is one; for who is about to signal it. */
@@ -22,6 +24,7 @@ export interface Discoverer {
 export const NO_DISCOVERY: Discoverer = {
   ready: () => Promise.resolve(),
   within: (_, declared) => declared,
+  withCaller: (_, declared) => declared,
   processesBelow: () => Promise.resolve([]),
   isBelow: () => false,
   processesOf: () => Promise.resolve([]),

@@ -6,7 +6,7 @@ import { accountFor } from '../proc/accounts.ts';
 import { allPids } from '../proc/census.ts';
 import { ownPidNamespace, pidView } from '../proc/pid-view.ts';
 import { namespaceInode, readStatus } from '../proc/process.ts';
-import type { Sight } from '../proc/sight.ts';
+import type { CallerSight } from '../proc/sight.ts';
 import type { Account } from '../shares.ts';
 import type { Machine } from './machine.ts';
 
@@ -29,7 +29,7 @@ export async function processNamed(
   machine: Machine,
   { pid: caller, uid }: { readonly pid: Pid; readonly uid: number },
   text: string,
-  sight?: Sight,
+  sight?: CallerSight,
 ): Promise<Pid> {
   const meant = meaning(machine, caller, text, sight);
   if (meant?.pid !== undefined) return meant.pid;
@@ -59,7 +59,7 @@ export async function processAmong<T extends { readonly pid: Pid }>(
 /** A process, or a number that is one in the caller's pid namespace; `undefined` for what cannot be either. */
 type Meaning = { readonly pid: Pid } | { readonly pid?: undefined; readonly number: number };
 
-function meaning({ files }: Machine, caller: Pid, text: string, sight?: Sight): Meaning | undefined {
+function meaning({ files }: Machine, caller: Pid, text: string, sight?: CallerSight): Meaning | undefined {
   if (caller === 0) return undefined;
   if (text === SELF) {
     const tgid = readStatus(files, caller)?.tgid;

@@ -1,6 +1,7 @@
 /*
- * Stops a process, has it do system calls, and lets it go: ptrace(2). SIGCHLD is blocked, and waited for. Never by looking
- * again and again: where the tracee has to run on the same processor, that keeps it from what is waited for.
+ * Stops a process, has it do system calls, and lets it go: ptrace(2). It is waited for by waitpid(2) alone, which a timer
+ * interrupts: no signal is made for each stop. Never by looking again and again: where the tracee has to run on the same
+ * processor, that keeps it from what is waited for.
  */
 #include "nsdir-init.h"
 #include "tracee.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -25,6 +27,8 @@
 #define CALLS_LIMIT_MS 3000
 /* How long it is then waited for, to be let go as it was. After that it is left with the registers of its last call. */
 #define LET_GO_LIMIT_MS 86400000
+/* How often a wait is interrupted whose time is over. */
+#define ALARM_AGAIN_US 100000
 
 static pid_t traced;
 /* As it was before its first call. */
@@ -69,26 +73,52 @@ static void set_mask(uint64_t bits)
 	ptrace(PTRACE_SETSIGMASK, traced, sizeof(bits), &bits);
 }
 
-/* The next change of its state; 0 if there is none in time, -1 if it is gone. */
-static int next_status(int64_t deadline)
+static void interrupt(int signal)
 {
-	sigset_t child;
+	(void)signal;
+}
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
+/* Stops are waited for, and not told by a signal. */
+void prepare_tracer(void)
+{
+	struct sigaction child = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP };
+	struct sigaction alarm = { .sa_handler = interrupt };
+
+	sigaction(SIGCHLD, &child, NULL);
+	sigaction(SIGALRM, &alarm, NULL);
+}
+
+static int64_t deadline;
+
+/* From now on a wait is interrupted when the time is over, and again and again: the first may come before the wait. */
+static void begin_limit(int64_t ms)
+{
+	struct itimerval timer = { { 0, ALARM_AGAIN_US }, { ms / 1000, ms % 1000 * 1000 } };
+
+	deadline = now_ms() + ms;
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void end_limit(void)
+{
+	struct itimerval none = { 0 };
+
+	setitimer(ITIMER_REAL, &none, NULL);
+}
+
+/* The next change of its state; 0 if there is none in time, -1 if it is gone. */
+static int next_status(void)
+{
 	for (;;) {
-		int64_t left = deadline - now_ms();
-		struct timespec time = { left / 1000, left % 1000 * 1000000 };
 		int status;
-		pid_t changed = waitpid(traced, &status, WNOHANG | __WALL);
+		pid_t changed = waitpid(traced, &status, __WALL);
 
 		if (changed == traced)
 			return WIFSTOPPED(status) ? status : -1;
 		if (changed < 0 && errno != EINTR)
 			return -1;
-		if (left <= 0)
+		if (now_ms() >= deadline)
 			return 0;
-		sigtimedwait(&child, NULL, &time);
 	}
 }
 
@@ -109,24 +139,19 @@ int seize_tracee(pid_t pid)
 /* Waits for the stop that was asked for; signals that come first are passed on. 0, EBUSY if it does not stop, ESRCH. */
 int await_stop(char *data, size_t *size)
 {
-	int64_t deadline = now_ms() + STOP_LIMIT_MS;
+	int status;
 
-	for (;;) {
-		int status = next_status(deadline);
-
-		if (status == 0)
-			return EBUSY;
-		if (status < 0)
-			break;
-		if (is_event(status)) {
-			saved_size = *size;
-			if (registers(PTRACE_GETREGSET, NT_PRSTATUS, saved, &saved_size))
-				break;
-			memcpy(data, saved, saved_size);
-			*size = saved_size;
-			return 0;
-		}
+	begin_limit(STOP_LIMIT_MS);
+	while ((status = next_status()) > 0 && !is_event(status))
 		ptrace(PTRACE_CONT, traced, NULL, (void *)(long)WSTOPSIG(status));
+	end_limit();
+	if (status == 0)
+		return EBUSY;
+	saved_size = *size;
+	if (status > 0 && !registers(PTRACE_GETREGSET, NT_PRSTATUS, saved, &saved_size)) {
+		memcpy(data, saved, saved_size);
+		*size = saved_size;
+		return 0;
 	}
 	traced = 0;
 	return ESRCH;
@@ -145,10 +170,10 @@ uint64_t instruction_before(const char *next, uint32_t bytes)
 
 /* Waits for the next entry to or exit from a system call. Stops by job control on the way cannot be held back: they are
  * passed. 0, EBUSY, ESRCH. */
-static int await_call(int64_t deadline)
+static int await_call(void)
 {
 	for (;;) {
-		int status = next_status(deadline);
+		int status = next_status();
 
 		if (status == 0)
 			return EBUSY;
@@ -161,9 +186,9 @@ static int await_call(int64_t deadline)
 	}
 }
 
-static int to_call(int64_t deadline)
+static int to_call(void)
 {
-	return ptrace(PTRACE_SYSCALL, traced, NULL, NULL) ? ESRCH : await_call(deadline);
+	return ptrace(PTRACE_SYSCALL, traced, NULL, NULL) ? ESRCH : await_call();
 }
 
 static bool is_error(int64_t result)
@@ -187,37 +212,28 @@ static void set_call(void)
 }
 
 /* 0, with the registers after the call; EBUSY if it does not come out of it, ESRCH. */
-static int make_call(char *after, int64_t deadline)
+static int make_call(char *after)
 {
 	size_t size = call.size;
 	int error;
 
 	set_call();
 	call.begun = false;
-	error = to_call(deadline);
+	error = to_call();
 	if (error)
 		return error;
 	call.begun = true;
-	error = to_call(deadline);
+	error = to_call();
 	if (!error && registers(PTRACE_GETREGSET, NT_PRSTATUS, after, &size))
 		error = ESRCH;
 	return error;
 }
 
-/*
- * The steps in order, with all signals held back; then registers and mask are as they were. 0, or an errno: that of the
- * first call that failed, ESRCH if it is gone, ETIMEDOUT if it is in a call still: then nothing can be put back yet.
- */
-int run_program(const struct program *program, int64_t *results)
+/* 0, or EBUSY or ESRCH for the step that it is lost in; `error` is that of the first call that failed. */
+static int make_steps(const struct program *program, int64_t *results, int *error)
 {
-	int64_t deadline = now_ms() + CALLS_LIMIT_MS;
 	char after[REGISTERS_MAX];
-	int error = 0;
 
-	call.size = program->size;
-	call.note = program->call_note;
-	ptrace(PTRACE_GETSIGMASK, traced, sizeof(mask), &mask);
-	set_mask(UINT64_MAX);
 	for (size_t at = 0; at < program->count; at++)
 		results[at] = -ECANCELED;
 	for (size_t at = 0; at < program->count; at++) {
@@ -226,18 +242,38 @@ int run_program(const struct program *program, int64_t *results)
 		int lost;
 
 		memcpy(&step, place, sizeof(step));
-		if ((error && !step.always) || (step.from >= 0 && is_error(results[step.from])))
+		if ((*error && !step.always) || (step.from >= 0 && is_error(results[step.from])))
 			continue;
 		memcpy(call.registers, place + sizeof(step), program->size);
 		if (step.from >= 0)
 			memcpy(call.registers + 8 * step.word, &results[step.from], 8);
-		lost = make_call(after, deadline);
+		lost = make_call(after);
 		if (lost)
-			return lost == EBUSY ? ETIMEDOUT : lost;
+			return lost;
 		memcpy(&results[at], after + 8 * program->result_word, 8);
-		if (!error && is_error(results[at]))
-			error = (int)-results[at];
+		if (!*error && is_error(results[at]))
+			*error = (int)-results[at];
 	}
+	return 0;
+}
+
+/*
+ * The steps in order, with all signals held back; then registers and mask are as they were. 0, or an errno: that of the
+ * first call that failed, ESRCH if it is gone, ETIMEDOUT if it is in a call still: then nothing can be put back yet.
+ */
+int run_program(const struct program *program, int64_t *results)
+{
+	int error = 0, lost;
+
+	call.size = program->size;
+	call.note = program->call_note;
+	ptrace(PTRACE_GETSIGMASK, traced, sizeof(mask), &mask);
+	set_mask(UINT64_MAX);
+	begin_limit(CALLS_LIMIT_MS);
+	lost = make_steps(program, results, &error);
+	end_limit();
+	if (lost)
+		return lost == EBUSY ? ETIMEDOUT : lost;
 	put_back();
 	return error;
 }
@@ -253,12 +289,14 @@ void let_go(void)
  * registers from before it none is asked for. */
 _Noreturn void let_go_late(void)
 {
-	int64_t deadline = now_ms() + LET_GO_LIMIT_MS;
-	int error = await_call(deadline);
+	int error;
+
+	begin_limit(LET_GO_LIMIT_MS);
+	error = await_call();
 
 	if (!error && !call.begun) {
 		set_call();
-		error = to_call(deadline);
+		error = to_call();
 	}
 	if (!error) {
 		put_back();

@@ -25,6 +25,7 @@ struct program {
 	int call_note;      /* a further register set that takes a -1 before each call, 0 for none */
 };
 
+void prepare_tracer(void);
 bool is_traced(void);
 int seize_tracee(pid_t pid);
 int await_stop(char *registers, size_t *size);

@@ -10,10 +10,12 @@
 #include "tracee.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +24,9 @@
 
 /* How long a process stands still without a word from the daemon. Then it is let go as it was, and the word comes too late. */
 #define WORD_LIMIT_MS 2000
+
+/* Of its session, where the kernel divides time among sessions (sched(7), autogroup). */
+#define SERVING_NICE "-10"
 
 enum { SEIZE = 1, STOPPED, RUN, END };
 
@@ -147,19 +152,28 @@ static bool obey(const struct command *command)
 	}
 }
 
+/* As the daemon does (src/kernel/priority.ts): a process stands still meanwhile. The session is ours alone. */
+static void go_first(void)
+{
+	int fd = getpriority(PRIO_PROCESS, 0) == 0 ? open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	write_fully(fd, SERVING_NICE, strlen(SERVING_NICE));
+	close(fd);
+}
+
 int tracer_main(void)
 {
 	struct command command;
-	sigset_t child;
 
 	/* What who mounted had open, the daemon may have passed on. */
 	close_all_but(NULL, 0);
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, NULL);
+	prepare_tracer();
 	/* What ends the daemon on a terminal, or its group, is not meant for us. */
 	setsid();
+	go_first();
 	while (read_fully(&command, sizeof(command)) && obey(&command))
 		;
 	let_go();

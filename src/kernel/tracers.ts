@@ -44,7 +44,7 @@ export class Tracers implements Tracer {
         throw new FsError('EAGAIN', `${TRACERS_LIMIT} processes are entering; try again`);
       case undefined:
     }
-    const link = this.#idle.pop() ?? new TracerProcess(this.#binary);
+    const link = this.#idleOne() ?? new TracerProcess(this.#binary);
     this.#busy.take(account);
     const tracee = new Tracee(link, architecture, pid, () => {
       this.#busy.give(account);
@@ -53,5 +53,12 @@ export class Tracers implements Tracer {
     });
     await tracee.seize(isTold);
     return tracee;
+  }
+  /** One that was kept may have ended since. */
+  #idleOne(): TracerProcess | undefined {
+    for (;;) {
+      const link = this.#idle.pop();
+      if (!link || link.isIdle) return link;
+    }
   }
 }

@@ -11,7 +11,7 @@ import type { Pid } from '../ids.ts';
 import { accountFor } from '../proc/accounts.ts';
 import { pidView } from '../proc/pid-view.ts';
 import { readStatus } from '../proc/process.ts';
-import { sightOf } from '../proc/sight.ts';
+import { callerSight } from '../proc/sight.ts';
 import type { ControlEntry } from './control/entry.ts';
 import { nsKinds } from './control/ns.ts';
 import { nsproxy } from './control/nsproxy.ts';
@@ -61,7 +61,7 @@ export class ProxyDirectory {
   async symlink(request: Request, directory: Container, name: string, text: string): Promise<Entry> {
     const { mountPoint } = this.#machine.instance;
     const { pid } = request.caller;
-    const asker = pid === 0 ? undefined : sightOf(this.#machine.files, pid);
+    const asker = pid === 0 ? undefined : callerSight(this.#machine.files, pid);
     const viewRoot = viewRootOf(this.#machine, pid, asker);
     const wish = resolveLink(text, { directory, viewRoot, mountPoint });
     if (!isProcessName(name)) return this.#putPending(request, directory, name, { wish, text });

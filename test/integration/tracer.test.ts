@@ -7,6 +7,7 @@ import { errnoNumber, FsError } from '../../src/errno.ts';
 import type { Pid } from '../../src/ids.ts';
 import { ARCHITECTURES } from '../../src/kernel/architecture.ts';
 import { Tracee } from '../../src/kernel/tracee.ts';
+import { Tracers } from '../../src/kernel/tracers.ts';
 import { TracerProcess } from '../../src/kernel/tracer-process.ts';
 import { INIT_BINARY } from '../support/launched.ts';
 
@@ -97,6 +98,24 @@ it('gives calls up that somebody keeps from being made; when it goes on, it make
   await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^S/);
   expect([statusOf(child.pid, 'Umask'), statusOf(child.pid, 'SigBlk')]).toEqual(['0022', '0000000000000000']);
   expect(fs.readFileSync(`/proc/${child.pid}/syscall`, 'utf8')).toMatch(/^(230|219|35) /);
+});
+
+it('takes another one where a tracer that was kept has ended since', async () => {
+  const child = target('sleep', '1000');
+  const tracers = new Tracers(INIT_BINARY);
+  const seize = async () => {
+    const tracee = await tracers.seize(child.pid as Pid, true, undefined);
+    const { tracer } = tracee;
+    await tracee.end();
+    return tracer;
+  };
+  const first = await seize();
+  expect(await seize()).toBe(first);
+  execFileSync('kill', ['-KILL', String(first)]);
+  await vi.waitFor(() => {
+    expect(fs.existsSync(`/proc/${first}`)).toBe(false);
+  }, POLLED);
+  expect(await seize()).not.toBe(first);
 });
 
 it('holds no descriptor of who started the daemon', async () => {
