@@ -1,8 +1,8 @@
 import { systemErrno } from './errno.ts';
 
 /**
- * The files of /proc and cgroupfs as this program reads and writes them: always whole, always short, therefore sync.
- * `node:fs` is one as it is; in tests a memfs volume stands in.
+ * The files of /proc and cgroupfs as this program reads and writes them: always whole, always short, therefore sync; but
+ * for the list of all processes. `node:fs` is one as it is; in tests a memfs volume stands in.
  */
 export interface FileAccess {
   readFileSync(path: string, encoding: 'utf8' | 'latin1'): string;
@@ -14,6 +14,7 @@ export interface FileAccess {
   readlinkSync(path: string): string;
   statSync(path: string): { readonly ino: number; readonly nlink: number; readonly uid: number; readonly gid: number };
   existsSync(path: string): boolean;
+  readonly promises: { readdir(path: string): Promise<string[]> };
 }
 
 /**

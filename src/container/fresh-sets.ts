@@ -19,6 +19,9 @@ const MAKER_WAIT_MS = 150;
 /** The same where events come: they are to be waited for also on a busy machine. */
 const EVENTS_WAIT_MS = 2_000;
 
+/** The same where every event tells: a guess would be no better for coming sooner. */
+const EXACT_WAIT_MS = 10_000;
+
 /** A set whose showing failed, for want of room in the journal, is tried again after this. */
 const AGAIN_MS = 1_000;
 
@@ -123,7 +126,7 @@ export class FreshSets {
   #awaitsMaker(set: NsSet, oldest: Member): boolean {
     const observer = this.#observer;
     const at = performance.now();
-    if (at - set.seenAtMs >= (observer.isTracing ? EVENTS_WAIT_MS : MAKER_WAIT_MS)) return false;
+    if (at - set.seenAtMs >= waitMs(observer)) return false;
     const origin = observer.originOf(set);
     if (observer.isBehind(set, origin, at)) return true;
     const maker = origin.set ?? oldest.origin;
@@ -143,4 +146,9 @@ export class FreshSets {
     if (known.phase === 'removing') return;
     if (!same || known.found?.key !== set.key) pin(this.#doors, known, { key: set.key, init, mark });
   }
+}
+
+function waitMs({ exact, isTracing }: Observer): number {
+  if (exact) return EXACT_WAIT_MS;
+  return isTracing ? EVENTS_WAIT_MS : MAKER_WAIT_MS;
 }

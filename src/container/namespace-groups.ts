@@ -44,6 +44,7 @@ export class NamespaceGroups implements FileAccess {
   readonly readdirSync: FileAccess['readdirSync'];
   readonly readlinkSync: FileAccess['readlinkSync'];
   readonly statSync: FileAccess['statSync'];
+  readonly promises: FileAccess['promises'];
   readonly #base: string;
   readonly #kernel: Kernel;
   readonly #files: FileAccess;
@@ -59,6 +60,7 @@ export class NamespaceGroups implements FileAccess {
     this.readdirSync = files.readdirSync.bind(files);
     this.readlinkSync = files.readlinkSync.bind(files);
     this.statSync = files.statSync.bind(files);
+    this.promises = files.promises;
     this.hierarchy = { mountPoint: base, root: '/', layout: 'none', controllers: [], canKill: true, canFreeze: false };
   }
 

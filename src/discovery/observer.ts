@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FileAccess } from '../files.ts';
 import type { Pid, Serial } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
+import { allPids, allPidsMeanwhile } from '../proc/census.ts';
 import { PidWatch } from '../proc/scan.ts';
 import type { Sight } from '../proc/sight.ts';
 import { Rotation } from '../rotation.ts';
@@ -25,23 +26,22 @@ export const READS_PER_ROUND = 512;
 /** Of the old ones, so many are looked at again in a round, in turns: what makes namespaces late and silently is found so. */
 export const ROTATED_PER_ROUND = 4;
 
-/** New pids that wait to be looked at. Beyond it /proc is listed once they are fewer. */
+/** New pids that wait to be looked at. Beyond it /proc is listed once they are half as many. */
 export const WAITING_PIDS_LIMIT = 16_384;
 
 /** How long the first picture waits for events of what happened before it. */
 const EVENTS_PAUSE_MS = 500;
-
-interface Waiting {
-  readonly pid: Pid;
-  readonly dueMs: number;
-}
 
 /** Keeps `sets` as /proc has it, by looking at little at a time. The caller says when, and what time it is. */
 export class Observer {
   readonly sets: Sets;
   readonly #watch: PidWatch;
   readonly #looker: Looker;
-  #waiting: Waiting[] = [];
+  readonly #files: FileAccess;
+  /** New pids, each with when it is due; in that order. */
+  readonly #waiting = new Map<Pid, number>();
+  /** There were more of them than may wait. */
+  #isOverrun = false;
   #young = new Set<Member>();
   readonly #rotation = new Rotation(() => this.sets.members());
   readonly #lineage = new Lineage();
@@ -52,6 +52,7 @@ export class Observer {
   /** `isSteady`: whether a process that was looked at is known to make no namespaces any more. */
   constructor(files: FileAccess, machine: SetKey, root: Serial, isSteady: (member: Member) => boolean = () => false) {
     this.#isSteady = isSteady;
+    this.#files = files;
     this.#watch = new PidWatch(files);
     this.sets = new Sets(machine, root);
     this.#looker = new Looker(files, this.sets, {
@@ -86,19 +87,22 @@ export class Observer {
   beginTracing(exact: boolean, askForMark: () => void): void {
     this.#lineage.exact = exact;
     this.#askForMark = askForMark;
+    this.#watch.distrust();
     this.#sightings.listen();
   }
 
   endTracing(): void {
     this.#askForMark = undefined;
+    this.#watch.distrust();
     this.#sightings.listen();
     this.ignored.clear();
   }
 
   /** The first picture: everything there is. */
   async survey(nowMs: number): Promise<void> {
-    const { candidates } = this.#watch.news(nowMs);
-    await forEachPaced(candidates, (pid) => {
+    this.#watch.distrust();
+    this.#watch.news(nowMs, this.isTracing);
+    await forEachPaced(await allPidsMeanwhile(this.#files), (pid) => {
       if (!this.sets.member(pid)) this.look(pid, nowMs);
     });
     this.#young.clear();
@@ -113,8 +117,12 @@ export class Observer {
 
   /** Looks at what has become due. Answers whether any task of the machine came or went since the last round. */
   async round(nowMs: number): Promise<boolean> {
-    const news = this.#watch.news(nowMs);
-    this.#expect(news.candidates, news.all, nowMs);
+    if (this.#isOverrun && this.#waiting.size < WAITING_PIDS_LIMIT / 2) {
+      this.#isOverrun = false;
+      this.#watch.distrust();
+    }
+    const { candidates, wantsAll, stirred } = this.#watch.news(nowMs, this.isTracing);
+    this.#expect(wantsAll ? await this.#newOnes(nowMs) : candidates, nowMs);
     const due = [...this.#again(READS_PER_ROUND / 2), ...this.#due(nowMs, READS_PER_ROUND / 2)];
     await forEachPaced(due, (pid) => {
       this.look(pid, nowMs);
@@ -126,7 +134,7 @@ export class Observer {
       this.#looker.glance(member, nowMs);
     });
     this.#wantMark();
-    return news.stirred;
+    return stirred;
   }
 
   /** What an event tells; events come in the order in which things happened. */
@@ -139,9 +147,11 @@ export class Observer {
     }
     this.#sightings.hear(event);
     if (event.kind === 'born') {
-      if (this.exact && !event.thread) this.#await(event.child as Pid, nowMs);
+      if (!event.thread) this.#await(event.child as Pid, nowMs);
       return;
     }
+    // Most do not live until they are due.
+    if (event.kind === 'ended') this.#waiting.delete(event.pid as Pid);
     if (event.kind !== 'executed' && event.kind !== 'changed') return;
     const known = this.sets.member(event.pid as Pid);
     if (!known) return;
@@ -159,10 +169,11 @@ export class Observer {
 
   /** Looks at all that is new at once: for who cannot wait. */
   catchUp(nowMs: number): void {
-    const news = this.#watch.news(nowMs);
-    const pids = new Set([...this.#waiting.map(({ pid }) => pid), ...news.candidates]);
-    this.#waiting = [];
-    for (const pid of pids) if (!this.sets.member(pid) || news.all) this.look(pid, nowMs);
+    // Events may come too late for who cannot wait.
+    const { candidates, wantsAll } = this.#watch.news(nowMs, false);
+    const pids = new Set([...this.#waiting.keys(), ...(wantsAll ? allPids(this.#files) : candidates)]);
+    this.#waiting.clear();
+    for (const pid of pids) if (!this.sets.member(pid) || wantsAll) this.look(pid, nowMs);
   }
 
   /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
@@ -175,22 +186,26 @@ export class Observer {
     return this.#looker.liveOldest(set, nowMs);
   }
 
-  #expect(candidates: readonly Pid[], all: readonly Pid[] | undefined, nowMs: number): void {
-    if (all) {
-      const there = new Set(all);
-      for (const member of this.sets.members()) if (!there.has(member.pid)) this.sets.bury(member);
-    }
-    const room = WAITING_PIDS_LIMIT - this.#waiting.length;
-    if (candidates.length > room) this.#watch.distrust();
-    for (const pid of candidates.slice(0, room)) {
-      if (!all || !this.sets.member(pid)) this.#await(pid, nowMs);
-    }
+  /** Of all there are, those that are not known; who is not there any more is looked for. */
+  async #newOnes(nowMs: number): Promise<Pid[]> {
+    const all = new Set(await allPidsMeanwhile(this.#files));
+    const gone = [...this.sets.members()].filter(({ pid }) => !all.has(pid));
+    await forEachPaced(gone, ({ pid }) => this.look(pid, nowMs));
+    return [...all].filter((pid) => !this.sets.member(pid));
+  }
+
+  #expect(candidates: readonly Pid[], nowMs: number): void {
+    for (const pid of candidates) this.#await(pid, nowMs);
   }
 
   #due(nowMs: number, limit: number): Pid[] {
-    let count = 0;
-    while (count < limit && (this.#waiting[count]?.dueMs ?? Number.POSITIVE_INFINITY) <= nowMs) count += 1;
-    return this.#waiting.splice(0, count).map(({ pid }) => pid);
+    const due: Pid[] = [];
+    for (const [pid, dueMs] of this.#waiting) {
+      if (due.length >= limit || dueMs > nowMs) break;
+      due.push(pid);
+    }
+    for (const pid of due) this.#waiting.delete(pid);
+    return due;
   }
 
   /** Processes that changed while they were looked at. */
@@ -224,7 +239,13 @@ export class Observer {
   }
 
   #await(pid: Pid, nowMs: number): void {
-    if (this.#waiting.length < WAITING_PIDS_LIMIT) this.#waiting.push({ pid, dueMs: nowMs + YOUNG_MS });
+    if (this.#waiting.size >= WAITING_PIDS_LIMIT) {
+      this.#isOverrun = true;
+      return;
+    }
+    // It may be another one's again, and is behind the others then.
+    this.#waiting.delete(pid);
+    this.#waiting.set(pid, nowMs + YOUNG_MS);
   }
 
   /** Age at which a set is shown: those it came of must have been looked at, where all of them are known. */

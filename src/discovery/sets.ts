@@ -105,7 +105,7 @@ export class Sets {
     set.serial = undefined;
     this.emptied.delete(set);
     if (set.members.size > 0) this.fresh.add(set);
-    else this.#byKey.delete(set.key);
+    else this.#unkey(set);
   }
 
   /** A process that was not seen before, or has another set than it had: `key`. `origin`: where it came from. */
@@ -193,9 +193,13 @@ export class Sets {
     set.members.delete(member);
     if (set.members.size > 0 || set === this.machine) return;
     this.fresh.delete(set);
-    // Its numbers may be given again, to others.
-    if (this.#byKey.get(set.key) === set) this.#byKey.delete(set.key);
+    this.#unkey(set);
     if (set.serial !== undefined) this.emptied.add(set);
+  }
+
+  /** Its numbers may be given to others, and may have been already. */
+  #unkey(set: NsSet): void {
+    if (this.#byKey.get(set.key) === set) this.#byKey.delete(set.key);
   }
 }
 

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { SERVING_NICE } from '../kernel/priority.ts';
 import type { TraceEvent } from './trace-line.ts';
 import { TraceText } from './trace-text.ts';
 
@@ -14,12 +15,14 @@ const UMOUNT_LIMIT_S = 5;
  * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
  * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
  * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call, $3 our program, which reads
- * the others in turns (src/init/events.c). Every line of standard input becomes an event, and another one that says that the
- * first is in its place. Not heard: sched_process_exec, since a line of it has the path of the program, of which anybody could
- * make lines that look like other events.
+ * them in turns (src/init/events.c). All goes first, as the daemon does (src/kernel/priority.ts): who reads late loses events.
+ * Every line of standard input becomes an event, and another one that says that the first is in its place. Not heard:
+ * sched_process_exec, since a line of it has the path of the program, of which anybody could make lines that look like other
+ * events.
  */
 const SCRIPT = `
 set -e
+if [ "$(nice)" = 0 ]; then renice -n ${SERVING_NICE} -p $$ >/dev/null 2>&1 || :; fi
 grep ' - fuse\\.nsdir ' /proc/self/mountinfo | while read -r _ _ _ _ tree _; do
   tree=$(printf "$(printf %s "$tree" | sed 's/%/%%/g')")
   umount -l --no-canonicalize "$tree" || timeout -s KILL ${UMOUNT_LIMIT_S} umount -l "$tree"
@@ -39,7 +42,7 @@ for event in $events; do echo 1 >"$at/events/$event/enable"; done
 echo 1 >"$at/tracing_on"
 exec 4>"$at/trace_marker"
 echo ready
-if [ "$2" = exact ]; then cat "$at/trace_pipe" & else "$3" events "$at/trace_pipe" & fi
+"$3" events "$at/trace_pipe" &
 pipe=$!
 exec >/dev/null 2>&1
 while read -r mark; do

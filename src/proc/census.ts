@@ -68,9 +68,18 @@ async function takeCensus(files: FileAccess): Promise<Census> {
   };
 }
 
-/** Every process of the daemon's pid namespace, kernel threads included. */
+/** Every process of the daemon's pid namespace, kernel threads included; a second where there are tens of thousands. */
 export function allPids(files: FileAccess): Pid[] {
-  const numbers = files.readdirSync('/proc').map(Number);
+  return pidsAmong(files.readdirSync('/proc'));
+}
+
+/** The same, while others go on. Who came or went meanwhile may be among them or not. */
+export async function allPidsMeanwhile(files: FileAccess): Promise<Pid[]> {
+  return pidsAmong(await files.promises.readdir('/proc'));
+}
+
+function pidsAmong(names: readonly string[]): Pid[] {
+  const numbers = names.map(Number);
   return numbers.filter((number) => number > 0 && number <= PID_MAX && Number.isInteger(number)).map(pid);
 }
 

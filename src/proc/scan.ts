@@ -1,7 +1,6 @@
-import { type FileAccess, ifThere, readIfThere, readlinkIfAllowed } from '../files.ts';
+import { type FileAccess, readIfThere, readlinkIfAllowed } from '../files.ts';
 import { PID_MAX, pid as checkedPid, type Pid } from '../ids.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
-import { allPids } from './census.ts';
 import { isKernelThread, isZombie } from './process.ts';
 import { parseStat } from './parse.ts';
 
@@ -63,10 +62,10 @@ export function lastPid(files: FileAccess): number {
 
 /** What changed since the last look. */
 export interface PidNews {
-  /** Pids somebody may have got; they may be threads'. Empty if nobody was made. */
+  /** Pids somebody may have got; they may be threads'. Empty if nobody was made, and where /proc has to be listed. */
   readonly candidates: readonly Pid[];
-  /** All pids there are, when /proc was listed. */
-  readonly all: readonly Pid[] | undefined;
+  /** Who was made or has ended is not to be known but by a list of all. */
+  readonly wantsAll: boolean;
   /** Whether any task came or went. */
   readonly stirred: boolean;
 }
@@ -86,29 +85,30 @@ export class PidWatch {
     this.#files = files;
   }
 
-  /** The next look lists /proc: something was missed. */
+  /** The next look wants a list: something was missed. */
   distrust(): void {
     this.#stale = true;
   }
 
-  news(nowMs: number): PidNews {
+  /** `isTold`: whoever is made is heard of otherwise. With `wantsAll` it counts on it that /proc is listed now. */
+  news(nowMs: number, isTold: boolean): PidNews {
     const [, , , entities = '', lastText = ''] = (readIfThere(this.#files, '/proc/loadavg') ?? '').split(' ');
     const last = Number(lastText);
     const tasks = entities.split('/')[1] ?? '';
     const stirred = last !== this.#last || tasks !== this.#tasks;
     const span = last - this.#last;
     this.#stale ||= stirred && nowMs >= this.#listAtMs;
-    const list = this.#stale || span < 0 || span > PROBE_LIMIT;
+    const wantsAll = this.#stale || (!isTold && (span < 0 || span > PROBE_LIMIT));
     const first = this.#last + 1;
     this.#last = last;
     this.#tasks = tasks;
-    if (!list) {
-      const candidates = Array.from({ length: span }, (_, index) => checkedPid(Math.min(first + index, PID_MAX)));
-      return { candidates, all: undefined, stirred };
+    if (wantsAll) {
+      this.#stale = false;
+      this.#listAtMs = nowMs + RELIST_MS;
+      return { candidates: [], wantsAll, stirred: true };
     }
-    this.#stale = false;
-    this.#listAtMs = nowMs + RELIST_MS;
-    const all = ifThere(() => allPids(this.#files)) ?? [];
-    return { candidates: all, all, stirred: true };
+    const length = isTold ? 0 : span;
+    const candidates = Array.from({ length }, (_, index) => checkedPid(Math.min(first + index, PID_MAX)));
+    return { candidates, wantsAll, stirred };
   }
 }

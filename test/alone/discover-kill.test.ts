@@ -1,9 +1,9 @@
 import { readlinkSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { scratch } from '../support/containers.ts';
+import { bomb } from '../support/bomb.ts';
 import { discovering, shown, unshared } from '../support/found.ts';
 import { eventually, isAlive } from '../support/mounted.ts';
-import { workload } from '../support/workload.ts';
 
 /**
  * How many processes of a session in a mount namespace were seen at most, in half a second of looking. The numbers of both
@@ -32,7 +32,7 @@ it('kills all of a discovered container that shares its cgroup with others and f
   const bystander = tree.background('sleep', '1000');
   for (let round = 0; round < 3; round++) {
     const go = files.at(`go-${round}`);
-    await using maker = await unshared(['--mount'], 'exec "$@"', ...workload('fork-bomb', '5', go));
+    await using maker = await bomb(go);
     const at = await shown(tree, maker.pid);
     const mnt = readlinkSync(`/proc/${maker.pid}/ns/mnt`);
     await tree.ok(`touch ${go}`);

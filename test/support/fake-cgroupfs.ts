@@ -56,6 +56,7 @@ export class FakeCgroupfs {
       readlinkSync: (file) => plain.readlinkSync(file),
       statSync: (file) => plain.statSync(file),
       existsSync: (file) => plain.existsSync(file),
+      promises: plain.promises,
     };
   }
 

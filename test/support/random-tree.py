@@ -2,8 +2,8 @@
 
 usage: random-tree.py SEED FILE
 
-Every process appends lines to FILE: `set PARENT` ids when it comes into a set of namespaces, as `PID SET PARENT`. Set 0 is
-the machine's. Those that are left at the end sleep; when all do, their parent, this program, prints `ready`, and kills all
+Every process appends lines to FILE when it comes into a set of namespaces, `PID STARTTIME SET PARENT`: its start time as
+proc_pid_stat(5) has it, and the ids of the set and of the one that it was made in. Set 0 is the machine's. Those that are left at the end sleep; when all do, their parent, this program, prints `ready`, and kills all
 when its standard input ends.
 """
 
@@ -25,7 +25,9 @@ made = 0
 
 
 def note(own, parent):
-    os.write(out, f"{os.getpid()} {own} {parent}\n".encode())
+    with open("/proc/self/stat") as stat:
+        start = stat.read().rpartition(")")[2].split()[19]
+    os.write(out, f"{os.getpid()} {start} {own} {parent}\n".encode())
 
 
 def fresh_id():

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import * as fs from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Pid } from '../../src/ids.ts';
+import { readStat } from '../../src/proc/process.ts';
 import { scratch } from './containers.ts';
 import { eventually, isAlive, type Mounted } from './mounted.ts';
 
@@ -54,13 +56,17 @@ interface Truth {
 
 function readTruth(file: string): Truth {
   const parents = new Map<string, string>();
-  const latest = new Map<number, string>();
-  for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
-    const [pid = '', set = '', parent = ''] = line.split(' ');
+  const latest = new Map<number, { readonly start: string; readonly set: string }>();
+  for (const line of fs.readFileSync(file, 'utf8').trim().split('\n')) {
+    const [pid = '', start = '', set = '', parent = ''] = line.split(' ');
     if (parent !== '-') parents.set(set, parent);
-    latest.set(Number(pid), set);
+    latest.set(Number(pid), { start, set });
   }
-  return { parents, living: new Map([...latest].filter(([pid]) => isAlive(pid)).map(([pid, set]) => [set, pid])) };
+  const living = new Map<string, number>();
+  // Pids are given again: another process may have one of these.
+  for (const [pid, { start, set }] of latest)
+    if (isAlive(pid) && String(readStat(fs, pid as Pid)?.starttime) === start) living.set(set, pid);
+  return { parents, living };
 }
 
 /** The container of every process that is in one, '' for the machine itself. */
