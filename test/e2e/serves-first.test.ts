@@ -1,8 +1,11 @@
+import * as fs from 'node:fs';
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import type { Pid } from '../../src/ids.ts';
 import { runFiles } from '../../src/instance.ts';
+import { readStat } from '../../src/proc/process.ts';
 import { initOf } from '../support/containers.ts';
-import { eventually, mounted, NSDIR } from '../support/mounted.ts';
+import { eventually, mounted, NSDIR, type Mounted } from '../support/mounted.ts';
 
 const NICE_FIELD = 19;
 
@@ -15,6 +18,18 @@ function nices(pid: number): number[] {
 }
 
 const first = (pid: number) => nices(pid).filter((nice) => nice === -10).length;
+
+/** The process that stops others for the daemon, once one entered. */
+async function tracerOf(tree: Mounted): Promise<number> {
+  await tree.ok(`ln -s ../web .proxy/${tree.background('sleep', '1000').pid ?? 0}`);
+  const children = readdirSync('/proc').filter((pid) => /^\d/.test(pid) && parentOf(pid) === tree.daemonPid());
+  const tracer = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0tracer\0'));
+  return Number(tracer);
+}
+
+function parentOf(pid: string): number | undefined {
+  return readStat(fs, Number(pid) as Pid)?.ppid;
+}
 
 /** Of the session; undefined on a kernel without such groups. */
 function sessionNice(pid: number): number | undefined {
@@ -31,6 +46,7 @@ it('is served before others run, by the two threads that answer; what they start
   const launcher = Number(readFileSync(runFiles(tree.instance).launcherPid, 'utf8'));
   expect(first(tree.daemonPid())).toBe(2);
   expect([-10, undefined]).toContain(sessionNice(tree.daemonPid()));
+  expect([-10, undefined]).toContain(sessionNice(await tracerOf(tree)));
   for (const pid of [launcher, await initOf(tree, 'web')]) {
     expect(nices(pid)).toEqual([0]);
     expect([0, undefined]).toContain(sessionNice(pid));
