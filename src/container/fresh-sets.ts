@@ -2,9 +2,9 @@ import { markOf } from '../discovery/identity.ts';
 import { differingKinds } from '../discovery/key.ts';
 import type { Observer } from '../discovery/observer.ts';
 import type { Member, NsSet } from '../discovery/sets.ts';
-import { ROOT_SERIAL } from '../ids.ts';
+import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
-import { readStatus } from '../proc/process.ts';
+import { readStat, readStatus } from '../proc/process.ts';
 import { readCgroups } from '../proc/scan.ts';
 import { now } from '../time.ts';
 import { chainOf, type Container } from './container.ts';
@@ -103,7 +103,9 @@ export class FreshSets {
     if (this.#shown.isFull(uid)) return 'too many';
     const parent = this.#places.parentFor(set, oldest, declared, cgroup);
     if (chainOf(parent).some(({ phase }) => phase === 'removing')) return undefined;
-    const name = nameFor(files, parent, { cgroup, makersCgroup: this.#places.makersCgroup(oldest), ppid: oldest.ppid });
+    // Who was its parent when it was first seen may have ended: a runtime, which hands it over to its monitor.
+    const ppid = (readStat(files, oldest.pid)?.ppid ?? oldest.ppid) as Pid;
+    const name = nameFor(files, parent, { cgroup, makersCgroup: this.#places.makersCgroup(oldest), ppid });
     if (name === undefined) return undefined;
     const serial = store.registry.nextSerial;
     const [gid = 0] = status.gids;

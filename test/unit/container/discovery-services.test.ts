@@ -1,5 +1,5 @@
 import { Volume } from 'memfs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { subtree, type Container } from '../../../src/container/container.ts';
 import { Discovery } from '../../../src/container/discovery.ts';
 import type { FileAccess } from '../../../src/files.ts';
@@ -93,6 +93,27 @@ test.each(['running', 'removing'] as const)('whose first process ends, being %s,
   volume.writeFileSync('/proc/loadavg', `0 0 0 1/${PROCESSES.length - 1} 722\n`);
   await discovery.round();
   expect([nginx.phase, nginx.init?.pid]).toEqual([phase, phase === 'running' ? 601 : 600]);
+});
+
+test('has the name that its monitor knows, though it was first seen as the child of a runtime, which is gone', async () => {
+  using machine = new FakeMachine();
+  const { store, kernel } = machine;
+  const { discovery, volume } = server(machine);
+  await discovery.ready();
+  const ns = { ...MACHINE, mnt: 90, uts: 91 };
+  for (const [link, inode] of Object.entries(ns)) kernel.namespaces.set(`802/${link}`, { inode, id: BigInt(inode) });
+  const first = { pid: 802, cgroup: `0::/machine.slice/libpod-${ID}.scope\n`, ns };
+  addProcess(volume, { pid: 800, comm: 'conmon', ns: MACHINE });
+  volume.writeFileSync('/proc/800/cmdline', ['/usr/bin/conmon', '-c', ID, '-n', 'fervent_hopper', ''].join('\0'));
+  addProcess(volume, { pid: 801, ppid: 800, comm: 'crun', ns: MACHINE });
+  addProcess(volume, { ...first, ppid: 801 });
+  discovery.observer.look(802 as Pid, performance.now());
+  volume.rmSync('/proc/801', { recursive: true });
+  addProcess(volume, { ...first, ppid: 800 });
+  await vi.waitFor(async () => {
+    await discovery.round();
+    expect(store.registry.root.children.get('fervent_hopper')?.init?.pid).toBe(802);
+  });
 });
 
 function pathOf({ parent, name }: Container): string {
