@@ -29,6 +29,8 @@ it('stops by ^Z all that the command does, and goes on with fg', async () => {
       '\u001a|Stopped',
       `${states}; echo that was all|was all\r`,
       'fg|sleep 1000',
+      // A pause: bash shows the command, and then hands the terminal over; ^C in between would be its own.
+      'RESIZE 33 77',
       '\u0003|$ ',
       'echo status=$?; exit|status=',
     ],
