@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { SERVING_NICE } from '../kernel/priority.ts';
 import type { TraceEvent } from './trace-line.ts';
 import { TraceText } from './trace-text.ts';
 
@@ -15,14 +14,13 @@ const UMOUNT_LIMIT_S = 5;
  * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
  * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
  * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call, $3 our program, which reads
- * them in turns (src/init/events.c). All goes first, as the daemon does (src/kernel/priority.ts): who reads late loses events.
+ * them in turns (src/init/events.c), in the daemon's session, which goes first (src/kernel/priority.ts): who reads late loses events.
  * Every line of standard input becomes an event, and another one that says that the first is in its place. Not heard:
  * sched_process_exec, since a line of it has the path of the program, of which anybody could make lines that look like other
  * events.
  */
 const SCRIPT = `
 set -e
-if [ "$(nice)" = 0 ]; then renice -n ${SERVING_NICE} -p $$ >/dev/null 2>&1 || :; fi
 grep ' - fuse\\.nsdir ' /proc/self/mountinfo | while read -r _ _ _ _ tree _; do
   tree=$(printf "$(printf %s "$tree" | sed 's/%/%%/g')")
   umount -l --no-canonicalize "$tree" || timeout -s KILL ${UMOUNT_LIMIT_S} umount -l "$tree"

@@ -40,11 +40,11 @@ function sessionNice(pid: number): number | undefined {
   }
 }
 
-it('is served before others run, by the two threads that answer; what they start is not', async () => {
+it('is served before others run, by the thread that answers and its session; what it starts is not', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web; echo running > web/.state');
   const launcher = Number(readFileSync(runFiles(tree.instance).launcherPid, 'utf8'));
-  expect(first(tree.daemonPid())).toBe(2);
+  expect(first(tree.daemonPid())).toBe(1);
   expect([-10, undefined]).toContain(sessionNice(tree.daemonPid()));
   expect([-10, undefined]).toContain(sessionNice(await tracerOf(tree)));
   for (const pid of [launcher, await initOf(tree, 'web')]) {
@@ -62,7 +62,7 @@ it('leaves a session alone that is not its own, and who was given a nice value',
   const own = sessionNice(process.pid);
   tree.background(process.execPath, NSDIR, 'mount', '-f', tree.dir);
   await serving();
-  expect(first(tree.daemonPid())).toBe(2);
+  expect(first(tree.daemonPid())).toBe(1);
   expect(sessionNice(process.pid)).toBe(own);
   expect((await tree.nsdir('umount', tree.dir)).status).toBe(0);
   await tree.ok(`cd /; exec nice -n 5 ${process.execPath} ${NSDIR} mount ${tree.dir}`);
