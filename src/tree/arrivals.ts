@@ -68,8 +68,14 @@ export class Arrivals {
     return haunting && (await this.isDone(request, haunting, removes)) ? undefined : haunting;
   }
 
+  /** `undefined` for a node of an archive that was restored and forgotten, or whose container is gone. */
+  find(id: NodeId): Haunting | undefined {
+    return this.#hauntings.get(serialOf(id));
+  }
+
+  /** Throws ENOENT where `find` finds nothing. */
   of(id: NodeId): Haunting {
-    const haunting = this.#hauntings.get(serialOf(id));
+    const haunting = this.find(id);
     if (!haunting) throw new FsError('ENOENT', 'what arrived here is gone');
     return haunting;
   }

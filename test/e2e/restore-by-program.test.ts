@@ -50,3 +50,17 @@ it('a program that unpacks a container removes it afterwards as any other', asyn
   const { stdout } = await execa('python3', ['-c', text, disk.at('archive')], { cwd: tree.dir, timeout: 30_000 });
   expect(stdout).not.toMatch('web');
 });
+
+it('a program that has it run closes .state also when all that unpacked have ended and are forgotten', async () => {
+  using disk = scratch();
+  await using tree = await mounted();
+  await detached(tree, 'web', ['sleep', '1000']);
+  await tree.ok(`tar cf ${disk.at('archive')} web && rm -rf web && tar xf ${disk.at('archive')} --exclude=.state`);
+  const command = `import os, time
+fd = os.open('web/.state', os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+os.write(fd, b'running\\n')
+time.sleep(2.5)
+os.close(fd)`;
+  expect(await tree.sh(`python3 -c "${command}"`)).toMatchObject({ status: 0, stderr: '' });
+  expect(await tree.ok('cat web/.state')).toBe('running');
+});

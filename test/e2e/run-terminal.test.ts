@@ -22,12 +22,14 @@ it('ends by ^C all that the command does, as without it, not the command alone',
 it('stops by ^Z all that the command does, and goes on with fg', async () => {
   await using tree = await mounted();
   const states = 'for each in $(cat web/.procs); do sed -n "s/^State:.//p" /proc/$each/status; done';
+  // A process stops when it has its turn; bash hears of the first.
+  const untilBoth = `for try in $(seq 100); do case $(${states}) in *T*T*) break; esac; sleep 0.1; done`;
   const shown = await onTerminal(
     tree,
     [
       `NSDIR run web -- sh -c "sleep 1000 & echo let us go; wait"|us go\r`,
       '\u001a|Stopped',
-      `${states}; echo that was all|was all\r`,
+      `${untilBoth}; ${states}; echo that was all|was all\r`,
       'fg|sleep 1000',
       // A pause: bash shows the command, and then hands the terminal over; ^C in between would be its own.
       'RESIZE 33 77',
