@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
+import { availableParallelism, getPriority, setPriority } from 'node:os';
 import { loadKoffi } from './load-koffi.ts';
 
 /** nice(2): its weight is nine times the usual one. */
@@ -26,16 +26,58 @@ export function goFirst(): void {
   }
 }
 
+/** How often is looked whether others keep the main thread from its turn. */
+const TURN_LOOK_MS = 250;
+
+/** Of all time: where it waits for so much while others run, and so many for each processor want to, it is kept. */
+const KEPT_SHARE = 0.2;
+const CROWD = 4;
+
+/** How long the session then goes first, if it is not kept again. */
+const SESSION_FIRST_MS = 30_000;
+
+const NS_PER_MS = 1_000_000;
+
 /**
- * For the session of this process, if that is its parent's own, as the supervisor's is, and nobody gave it a nice value: where
- * the kernel divides the time among sessions first, nice values count within one only (sched(7), "The autogroup feature").
+ * Has the session of this process go first while others keep the main thread from its turn, if it is its parent's own, as the
+ * supervisor's is, and nobody gave it a nice value: where the kernel divides the time among sessions first, nice values count
+ * within one only (sched(7), "The autogroup feature"). Not always: whoever asks one thing after another on our processor
+ * would be interrupted by each, and wait a quarter longer.
  */
-export function haveSessionGoFirst(): void {
+export function haveSessionGoFirstIfKept(): void {
   try {
-    if (getPriority(0) !== 0) return;
     const [, , , session] = readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)?.split(' ') ?? [];
-    if (Number(session) === process.ppid) writeFileSync('/proc/self/autogroup', String(SERVING_NICE));
+    if (getPriority(0) !== 0 || Number(session) !== process.ppid) return;
+    let [lookedMs, waitedNs, keptMs, nice] = [performance.now(), waited(), -Infinity, 0];
+    setInterval(() => {
+      const [nowMs, nowNs] = [performance.now(), waited()];
+      const isKept = nowNs - waitedNs > KEPT_SHARE * NS_PER_MS * (nowMs - lookedMs);
+      if (isKept && wantingToRun() > CROWD * availableParallelism()) keptMs = nowMs;
+      [lookedMs, waitedNs] = [nowMs, nowNs];
+      const wanted = nowMs - keptMs < SESSION_FIRST_MS ? SERVING_NICE : 0;
+      if (wanted !== nice) nice = setSessionNice(wanted);
+    }, TURN_LOOK_MS).unref();
+  } catch {
+    // Such a kernel does not tell (ENOENT).
+  }
+}
+
+/** Nanoseconds that the main thread of this process has waited for a processor (Documentation/scheduler/sched-stats.rst). */
+function waited(): number {
+  return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]);
+}
+
+/** How many want a processor on this machine (proc_loadavg(5)). */
+function wantingToRun(): number {
+  return Number.parseInt(readFileSync('/proc/loadavg', 'latin1').split(' ')[3] ?? '');
+}
+
+/** What it is now. */
+function setSessionNice(nice: number): number {
+  try {
+    writeFileSync('/proc/self/autogroup', String(nice));
   } catch {
     // There are none (ENOENT), or we may not (EPERM).
   }
+  return nice;
 }

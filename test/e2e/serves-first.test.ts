@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { expect, it } from 'vitest';
 import type { Pid } from '../../src/ids.ts';
 import { runFiles } from '../../src/instance.ts';
@@ -8,6 +9,9 @@ import { initOf } from '../support/containers.ts';
 import { eventually, mounted, NSDIR, type Mounted } from '../support/mounted.ts';
 
 const NICE_FIELD = 19;
+
+/** Of those who always want to run, for each processor: more than it takes. */
+const CROWD = 8;
 
 /** Nice values of the process's threads. */
 function nices(pid: number): number[] {
@@ -40,17 +44,32 @@ function sessionNice(pid: number): number | undefined {
   }
 }
 
-it('is served before others run, by the thread that answers and its session; what it starts is not', async () => {
+it('is served before others run, by the thread that answers; what it starts is not', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web; echo running > web/.state');
   const launcher = Number(readFileSync(runFiles(tree.instance).launcherPid, 'utf8'));
   expect(first(tree.daemonPid())).toBe(1);
-  expect([-10, undefined]).toContain(sessionNice(tree.daemonPid()));
+  expect([0, undefined]).toContain(sessionNice(tree.daemonPid()));
   expect([-10, undefined]).toContain(sessionNice(await tracerOf(tree)));
   for (const pid of [launcher, await initOf(tree, 'web')]) {
     expect(nices(pid)).toEqual([0]);
     expect([0, undefined]).toContain(sessionNice(pid));
   }
+});
+
+it('has its session served first while others keep it from its turn, and nothing that it starts', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web; echo running > web/.state');
+  for (let count = 0; count < CROWD * availableParallelism(); count++) {
+    tree.background('setsid', 'sh', '-c', 'while :; do :; done');
+  }
+  await eventually(async () => {
+    await tree.sh('mkdir -p web/job; rmdir web/job');
+    return sessionNice(tree.daemonPid()) !== 0;
+  }, 'goes first');
+  expect([-10, undefined]).toContain(sessionNice(tree.daemonPid()));
+  await tree.ok('mkdir web/job; echo running > web/job/.state');
+  expect([0, undefined]).toContain(sessionNice(await initOf(tree, 'web/job')));
 });
 
 it('leaves a session alone that is not its own, and who was given a nice value', async () => {

@@ -15,7 +15,7 @@ import { recover } from '../../container/recover.ts';
 import type { UserLimits } from '../../container/user-limits.ts';
 import { removeStaleImages } from '../../container/stale-images.ts';
 import { instanceFor, runFiles, type Instance } from '../../instance.ts';
-import { haveSessionGoFirst } from '../../kernel/priority.ts';
+import { haveSessionGoFirstIfKept } from '../../kernel/priority.ts';
 import { openRawIo } from '../../kernel/raw-io.ts';
 import { openLog, type Log } from '../../log.ts';
 import { directoryId } from '../../tree/node-id.ts';
@@ -84,7 +84,7 @@ type Options = Pick<SessionOptions, 'traceFile' | 'withoutResend'> & {
 
 async function serve(instance: Instance, log: Log, options: Options): Promise<number> {
   const files = runFiles(instance);
-  haveSessionGoFirst();
+  haveSessionGoFirstIfKept();
   // One request's failure, forgotten by whoever began it, is no reason to leave all others.
   process.on('unhandledRejection', (reason) => {
     log.error({ err: reason }, 'bug: a failure nobody waited for');
