@@ -50,7 +50,7 @@ export interface Asking {
  */
 export function askerOf(machine: Machine, { pid, uid, gid }: Asker, what: string, seen?: SeenAsker): Asking {
   const sight = pid === 0 ? undefined : (seen?.asker ?? callerSight(machine.files, pid));
-  const credentials = sight && credentialsFrom(pid, sight.status, namespaceIn(sight, 'user'));
+  const credentials = sight && credentialsFrom(pid, sight.status, sight.userNamespace);
   if (credentials?.uids[3] === uid && credentials.gids[3] === gid) {
     return { credentials, viewRoot: seen?.viewRoot ?? viewRootOf(machine, pid, sight) };
   }
@@ -98,12 +98,7 @@ export function check(
   refuseLeader(machine, entry, what);
   refuseOutwards(machine, entry, own, found, what, joined);
   refusePath(machine, entry.container, credentials, viewRoot, what);
-  const reason = whyNotTrace(
-    machine,
-    credentials,
-    target,
-    credentialsFrom(target, found.status, namespaceIn(found, 'user')),
-  );
+  const reason = whyNotTrace(machine, credentials, target, credentialsFrom(target, found.status, found.userNamespace));
   if (reason !== undefined) {
     throw new FsError('EPERM', `Cannot ${what}: the caller may not trace process ${target}: ${reason} (ptrace(2))`);
   }
@@ -212,7 +207,11 @@ export interface Wanted {
 
 /** The container's namespaces, or those of the kinds that are asked for. */
 export function wantedOf({ files }: Machine, { init }: Container, asked?: readonly NamespaceKind[]): Wanted[] {
-  const links = init && readLinks(files, init.pid);
+  return wantedFrom(init && readLinks(files, init.pid), asked);
+}
+
+/** `links`: as `readLinks` has those of the init. */
+export function wantedFrom(links: readonly string[] | undefined, asked?: readonly NamespaceKind[]): Wanted[] {
   return NAMESPACE_KINDS.flatMap(({ kind }) => {
     const inode = links && asked?.includes(kind) !== false ? namespaceIn({ links }, kind) : undefined;
     return inode === undefined ? [] : [{ kind, inode }];
@@ -262,7 +261,7 @@ export function isNobodyThere({ files, kernel }: Machine, entry: Entry, found: S
   }
   // Asked before it has done a part of it: groups that it left are not to be had again.
   const { capEffective } = found.status;
-  const holder = { uids, capEffective, userNamespace: namespaceIn(found, 'user') ?? 0 };
+  const holder = { uids, capEffective, userNamespace: found.userNamespace ?? 0 };
   const canLeave =
     (capEffective & (1n << BigInt(CAP_SETGID))) !== 0n && capableIn({ kernel }, holder, init.pid, CAP_SYS_ADMIN);
   if (canLeave) return true;

@@ -23,9 +23,9 @@ export class FoundProcesses {
     return this.#deepest(observer.look(pid, performance.now(), sight)?.set ?? this.#setOfThread(pid), declared);
   }
 
-  withCaller(thread: Pid, declared: Container, { links }: CallerSight): Container {
+  withCaller(thread: Pid, declared: Container, sight: CallerSight): Container {
     const { shown } = this.#around;
-    const set = shown.size === 0 ? undefined : this.#setOfThread(thread, links);
+    const set = shown.size === 0 ? undefined : this.#setOfThread(thread, sight.links);
     return set ? this.#deepest(set, declared) : this.within(thread, declared);
   }
 

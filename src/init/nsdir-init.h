@@ -93,6 +93,8 @@ bool parse_number(const char *text, uint64_t max, uint64_t *number);
 bool write_fully(int fd, const char *data, size_t length);
 
 /* process.c */
+/* Fields of /proc/PID/stat between the command's name and the start time (proc_pid_stat(5), fields 3 to 21). */
+#define FIELDS_BEFORE_START 20
 uint64_t start_time_of(pid_t pid);
 int64_t now_ms(void);
 bool is_child(pid_t pid, bool *ended);

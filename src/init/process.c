@@ -19,9 +19,6 @@
 #define SYS_close_range 436
 #endif
 
-/* Fields of /proc/PID/stat between the command's name and the start time (proc_pid_stat(5), fields 3 to 21). */
-#define FIELDS_BEFORE_START 20
-
 /* Words of a command line given as lines. */
 #define ARGUMENTS_MAX 512
 

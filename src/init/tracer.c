@@ -7,12 +7,14 @@
  * ends. It knows nothing of the machine's registers: the daemon says which to set (src/kernel/architecture.ts).
  */
 #include "nsdir-init.h"
+#include "facts.h"
 #include "tracee.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -25,19 +27,37 @@
 /* How long a process stands still without a word from the daemon. Then it is let go as it was, and the word comes too late. */
 #define WORD_LIMIT_MS 2000
 
+/* How long after a process was seized it counts what the daemon saw of it before. */
+#define SEEN_LIMIT_MS 50
+
+/* Facts, or steps and a file's name. */
+#define BODY_MAX (256 * 1024)
+
 /* Of its session, where the kernel divides time among sessions (sched(7), autogroup). */
 #define SERVING_NICE "-10"
 
 enum { SEIZE = 1, STOPPED, RUN, END };
 
-/* All numbers are the machine's own. `count` steps follow RUN, `size` bytes of registers END, if it is not 0. */
+/*
+ * All numbers are the machine's own. SEIZE has facts after it, RUN steps and the name of a cgroup.procs with the zero behind
+ * it, END `size` bytes of registers, if that is not 0.
+ */
 struct command {
 	uint32_t what;
 	int32_t pid;
 	uint32_t size;        /* bytes of the general registers */
-	uint32_t count;       /* of SEIZE: whether it is answered, before STOPPED is */
-	uint32_t result_word; /* as in struct program; of SEIZE: where it says which instruction is next */
-	uint32_t call_note;   /* of SEIZE: how many bytes before that there is one that is asked for, 0 for none */
+	uint32_t count;       /* steps; of SEIZE: whether it is answered, before STOPPED is */
+	uint32_t result_word; /* as in struct program */
+	uint32_t place_word;  /* likewise */
+	uint32_t call_note;   /* likewise */
+	uint32_t before;      /* of SEIZE: so many bytes before the next instruction is one that is asked for; 0 for none */
+	uint32_t steps;       /* bytes of them */
+	uint32_t facts;       /* of SEIZE: bytes of them; of RUN: whether it is done only if they are so, and may come before STOPPED */
+	uint32_t joins;       /* bytes of the file's name: the process is moved into that cgroup first */
+	uint32_t unused;
+	uint64_t place;       /* as in struct program; 0: where it was interrupted, */
+	uint64_t instruction; /* if the word there is this */
+	uint64_t mask;        /* in these bits */
 };
 
 /* `length` bytes follow: registers and the word of the instruction after STOPPED, a 64-bit result for each
@@ -49,6 +69,12 @@ struct answer {
 	uint32_t unused;
 };
 
+/* When the process was seized, whether all facts were so when it had stopped, whether it was let go since no word came, and
+ * where it was interrupted. */
+static int64_t seized_ms;
+static bool is_as_seen, is_late;
+static uint64_t place, instruction;
+
 /* Without a process there is no limit: the daemon's end is heard of. */
 static bool read_fully(void *data, size_t length)
 {
@@ -58,8 +84,10 @@ static bool read_fully(void *data, size_t length)
 		struct pollfd polled = { .fd = 0, .events = POLLIN };
 		ssize_t got;
 
-		if (is_traced() && poll(&polled, 1, WORD_LIMIT_MS) == 0)
+		if (is_traced() && poll(&polled, 1, WORD_LIMIT_MS) == 0) {
 			let_go();
+			is_late = true;
+		}
 		got = recv(0, at, length, 0);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -83,40 +111,69 @@ static void tell(uint32_t what, int error, const void *data, size_t length)
 	write_fully(1, message, sizeof(answer) + length);
 }
 
-static void seize(const struct command *command)
+static void seize(const struct command *command, const char *facts)
 {
 	char stopped[STOPPED_MAX];
 	size_t size = command->size;
 	int error = seize_tracee(command->pid);
-	uint64_t word = 0;
 
+	seized_ms = now_ms();
+	is_as_seen = is_late = false;
+	place = instruction = 0;
 	if (command->count > 0)
 		tell(SEIZE, error, NULL, 0);
 	if (error && command->count > 0)
 		return;
 	if (!error)
 		error = await_stop(stopped, &size);
-	if (!error && command->call_note && 8 * (command->result_word + 1) <= size)
-		word = instruction_before(stopped + 8 * command->result_word, command->call_note);
-	memcpy(stopped + size, &word, sizeof(word));
-	tell(STOPPED, error, stopped, error ? 0 : size + sizeof(word));
+	if (!error && command->before && 8 * (command->place_word + 1) <= size) {
+		memcpy(&place, stopped + 8 * command->place_word, sizeof(place));
+		place -= command->before;
+		instruction = instruction_at(place);
+	}
+	memcpy(stopped + size, &instruction, sizeof(instruction));
+	tell(STOPPED, error, stopped, error ? 0 : size + sizeof(instruction));
 	/* The kernel lets it go, with nothing asked of it any more (exit_ptrace). */
 	if (error == EBUSY)
 		exit(0);
+	is_as_seen = !error && are_so(facts, command->facts);
 }
 
-static void run(const struct command *command, const char *steps)
+static bool joins(const struct command *command, const char *file)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", command->pid);
+	return command->joins == 0 || write_text(file, pid);
+}
+
+/* Whether nothing has changed since the daemon looked, and the process is in its cgroup now. */
+static bool may_begin(const struct command *command, const char *file)
+{
+	return is_traced() && is_as_seen && now_ms() - seized_ms <= SEEN_LIMIT_MS && place &&
+	       ((instruction ^ command->instruction) & command->mask) == 0 && joins(command, file);
+}
+
+/* ESTALE: nothing was done, since it is not as it was seen. */
+static void run(const struct command *command, const char *body)
 {
 	struct program program = {
-		.steps = steps,
+		.steps = body,
+		.length = command->steps,
 		.count = command->count,
 		.size = command->size,
 		.result_word = command->result_word,
+		.place_word = command->place_word,
+		.place = command->place ? command->place : place,
 		.call_note = (int)command->call_note,
 	};
 	int64_t results[STEPS_MAX] = { 0 };
-	int error = is_traced() ? run_program(&program, results) : ETIMEDOUT;
+	int error = is_traced() || (command->facts && !is_late) ? 0 : ETIMEDOUT;
 
+	if (!error && command->facts && !may_begin(command, body + command->steps))
+		error = ESTALE;
+	if (!error)
+		error = run_program(&program, results);
 	if (!error)
 		let_go();
 	tell(RUN, error, results, command->count * sizeof(*results));
@@ -126,17 +183,20 @@ static void run(const struct command *command, const char *steps)
 
 static bool obey(const struct command *command)
 {
-	static char body[STEPS_MAX * (sizeof(struct step) + REGISTERS_MAX)];
-	size_t size = command->size;
+	static char body[BODY_MAX];
+	size_t size = command->size, length = (size_t)command->steps + command->joins;
 
 	if (size > REGISTERS_MAX)
 		return false;
 	switch (command->what) {
 	case SEIZE:
-		seize(command);
+		if (command->facts > BODY_MAX || !read_fully(body, command->facts))
+			return false;
+		seize(command, body);
 		return true;
 	case RUN:
-		if (command->count > STEPS_MAX || !read_fully(body, command->count * (sizeof(struct step) + size)))
+		if (command->count > STEPS_MAX || length > BODY_MAX || !read_fully(body, length) ||
+		    (command->joins > 0 && body[length - 1]))
 			return false;
 		run(command, body);
 		return true;

@@ -1,3 +1,6 @@
+/** A 64-bit word of registers, by its index, and what it is. */
+export type Word = readonly [index: number, value: bigint];
+
 /** What tracing a process takes to know of its processor: one row per machine. Registers are as PTRACE_GETREGSET gives them. */
 export interface Architecture {
   readonly name: string;
@@ -13,12 +16,14 @@ export interface Architecture {
   >;
   /** A further set with the number of the call under way, set to -1 where it must not be restarted. */
   readonly callNote: number | undefined;
-  /** Which register says what instruction is next, and how many bytes before it that of an interrupted system call begins. */
-  readonly callBefore: { readonly word: number; readonly before: number } | undefined;
+  /** 64-bit word of the registers that says which instruction is next. */
+  readonly placeWord: number;
+  /** How many bytes before that the instruction of an interrupted system call begins; `undefined` where it is not to be had so. */
+  readonly callBefore: number | undefined;
   /** Whether these registers are those of a system call that was interrupted, and where its instruction would be. */
   interruptedAt(registers: Buffer): bigint | undefined;
-  /** Registers with which the instruction at `at` makes this call. */
-  calling(registers: Buffer, at: bigint, number: bigint, args: readonly bigint[]): Buffer;
+  /** What registers the instruction that enters the kernel makes this call with; the others mean nothing to it. */
+  calling(number: bigint, args: readonly bigint[]): Word[];
   /** 64-bit word of a call's argument, by its number from 0, and of its result: negative is an errno. */
   argumentWord(index: number): number;
   readonly resultWord: number;
@@ -44,16 +49,15 @@ const x86: Architecture = {
   instruction: Buffer.from([0x0f, 0x05]),
   calls: { close: 3n, unshare: 272n, setns: 308n, prctl: 157n, setgroups: 116n, setresgid: 119n, setresuid: 117n },
   callNote: undefined,
-  callBefore: { word: X86.rip, before: 2 },
+  placeWord: X86.rip,
+  callBefore: 2,
   interruptedAt: (registers) =>
     word(registers, X86.origRax) < 0n ? undefined : BigInt.asUintN(64, word(registers, X86.rip) - 2n),
-  calling: (registers, at, number, args) =>
-    changed(registers, [
-      ...args.map((value, index) => [X86_ARGUMENTS[index] ?? X86.r9, value] as const),
-      [X86.rax, number],
-      [X86.origRax, NO_CALL],
-      [X86.rip, at],
-    ]),
+  calling: (number, args) => [
+    ...args.map((value, index): Word => [X86_ARGUMENTS[index] ?? X86.r9, value]),
+    [X86.rax, number],
+    [X86.origRax, NO_CALL],
+  ],
   argumentWord: (index) => X86_ARGUMENTS[index] ?? X86.r9,
   resultWord: X86.rax,
   answering: (registers, result) =>
@@ -78,15 +82,11 @@ const arm: Architecture = {
   instruction: Buffer.from([0x01, 0x00, 0x00, 0xd4]),
   calls: { close: 57n, unshare: 97n, setns: 268n, prctl: 167n, setgroups: 159n, setresgid: 149n, setresuid: 147n },
   callNote: NT_ARM_SYSTEM_CALL,
+  placeWord: ARM.pc,
   callBefore: undefined,
   // Never at the place itself: there the kernel may put the number of restart_syscall(2) into x8.
   interruptedAt: () => undefined,
-  calling: (registers, at, number, args) =>
-    changed(registers, [
-      ...args.map((value, index) => [ARM.x0 + index, value] as const),
-      [ARM.x8, number],
-      [ARM.pc, at],
-    ]),
+  calling: (number, args) => [...args.map((value, index): Word => [ARM.x0 + index, value]), [ARM.x8, number]],
   argumentWord: (index) => ARM.x0 + index,
   resultWord: ARM.x0,
   answering: (registers, result) => changed(registers, [[ARM.x0, result]]),
@@ -99,7 +99,7 @@ function word(registers: Buffer, index: number): bigint {
   return registers.readBigInt64LE(index * WORD);
 }
 
-function changed(registers: Buffer, words: readonly (readonly [index: number, value: bigint])[]): Buffer {
+function changed(registers: Buffer, words: readonly Word[]): Buffer {
   const copy = Buffer.from(registers);
   for (const [index, value] of words) copy.writeBigInt64LE(BigInt.asIntN(64, value), index * WORD);
   return copy;

@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { FsError, systemErrno } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import type { Architecture } from './architecture.ts';
-import type { Step, Stopped, TracerLink } from './tracer-link.ts';
+import type { Program, Provided, RegistersWanted, Step, Stopped, TracerLink } from './tracer-link.ts';
 
 /** A system call to be done; an argument may be the result of an earlier one. */
 export interface Call {
@@ -34,6 +34,7 @@ export class Tracee {
   readonly #pid: Pid;
   readonly #memory: Memory;
   #onReleased: (() => void) | undefined;
+  #isSeized = false;
   #stopped: Stopped | undefined;
 
   constructor(link: TracerLink, architecture: Architecture, pid: Pid, onReleased: () => void, memory: Memory = MEMORY) {
@@ -51,13 +52,13 @@ export class Tracee {
 
   /** See `TracerLink`. After an error there is nothing to let go of. */
   async seize(isTold: boolean): Promise<void> {
-    const { registerBytes: size, callBefore: instruction } = this.#architecture;
-    await this.#orRelease('trace', () => this.#link.seize(this.#pid, { size, instruction }, isTold));
+    await this.#orRelease('trace', () => this.#link.seize(this.#pid, this.#registersWanted(), isTold));
+    this.#isSeized = true;
   }
 
   /** ESRCH if it ended, EBUSY if it does not stop; then there is nothing to let go of. */
   async stopped(): Promise<void> {
-    this.#stopped = await this.#orRelease('stop', () => this.#link.stopped());
+    this.#stopped ??= await this.#orRelease('stop', () => this.#link.stopped());
   }
 
   /**
@@ -70,25 +71,61 @@ export class Tracee {
     if (registers.length !== architecture.registerBytes) {
       throw new FsError('ENOTSUP', `process ${this.#pid} is no ${architecture.name} program`);
     }
-    const at = this.#instruction(registers);
+    await this.#link.run(this.#program(calls, this.#instruction(registers)));
+    this.#release();
+  }
+
+  /**
+   * As `seize`, `stopped` and `call` in one, provided that all is as it was seen. Else, or where it takes more to find the
+   * instruction, it stands still, untouched, and this is false. Throws what they do.
+   */
+  async seizeAndCall(calls: readonly Call[], provided: Provided): Promise<boolean> {
+    const { callBefore, instruction } = this.#architecture;
+    if (callBefore === undefined) {
+      await this.seize(false);
+      await this.stopped();
+      return false;
+    }
+    const program = this.#program(calls, instruction);
+    const { stopped, ran } = await this.#orRelease('stop', () =>
+      this.#link.seizeAndRun(this.#pid, this.#registersWanted(), program, provided),
+    );
+    this.#isSeized = true;
+    this.#stopped = stopped;
+    if (ran === 'changed') return false;
+    if (ran !== 'done') throw ran;
+    this.#release();
+    return true;
+  }
+
+  #registersWanted(): RegistersWanted {
+    const { registerBytes: size, placeWord, callBefore: before } = this.#architecture;
+    return { size, placeWord, before };
+  }
+
+  #program(calls: readonly Call[], place: bigint | Buffer): Program {
+    const architecture = this.#architecture;
     const steps = calls.map(({ number, args, always = false }): Step => {
       const plain = args.map((value) => (typeof value === 'bigint' ? value : 0n));
+      const words = architecture.calling(number, plain);
       const index = args.findIndex((value) => typeof value !== 'bigint');
       const taken = args[index];
-      const set = architecture.calling(registers, at, number, plain);
-      if (typeof taken !== 'object') return { registers: set, always };
-      return { registers: set, always, patch: { word: architecture.argumentWord(index), from: taken.resultOf } };
+      if (typeof taken !== 'object') return { words, always };
+      return { words, always, patch: { word: architecture.argumentWord(index), from: taken.resultOf } };
     });
-    const { resultWord, callNote } = architecture;
-    await this.#link.run({ steps, resultWord, callNote });
-    this.#release();
+    const { placeWord, resultWord, callNote } = architecture;
+    return { steps, place, placeWord, resultWord, callNote };
   }
 
   /** Lets it go on from where it was, once it has stopped. With `errno`, the system call it was about to return from fails so. */
   async end(errno?: number): Promise<void> {
     // Seized, and not waited for: its stop comes first.
-    if (this.#onReleased && !this.#stopped) await this.stopped().catch(() => undefined);
+    if (this.#isSeized && this.#onReleased && !this.#stopped) await this.stopped().catch(() => undefined);
     if (!this.#onReleased) return;
+    if (!this.#isSeized) {
+      this.#release();
+      return;
+    }
     const registers = errno === undefined ? undefined : this.#stopped?.registers;
     const usable = registers?.length === this.#architecture.registerBytes;
     this.#link.end(usable ? this.#architecture.answering(registers, BigInt(-(errno ?? 0))) : undefined);

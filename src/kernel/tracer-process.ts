@@ -5,17 +5,23 @@ import { constants } from 'node:os';
 import { errnoName, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import { receiveSoon, sendNow, socketPair } from './local-socket.ts';
-import type { Program, RegistersWanted, Stopped, TracerLink } from './tracer-link.ts';
+import type { Fact, Outcome, Program, Provided, RegistersWanted, Step, Stopped, TracerLink } from './tracer-link.ts';
 
 /** `struct command`, `struct step` and `struct answer` of src/init/tracer.c. */
 const SEIZE = 1;
 const STOPPED = 2;
 const RUN = 3;
 const END = 4;
-const COMMAND_BYTES = 24;
+const COMMAND_BYTES = 72;
+const [PLACE_AT, INSTRUCTION_AT, MASK_AT] = [48, 56, 64];
 const STEP_BYTES = 16;
+const WORD_BYTES = 16;
 const ANSWER_BYTES = 16;
 const INSTRUCTION_BYTES = 8;
+
+/** `struct fact` of src/init/facts.c. */
+const HOW = { whole: 1, lines: 2, end: 3, start: 4 } as const;
+const FACT_BYTES = 16;
 
 /** How long a tracer may take to answer; it waits a second at most for a process to stop, and three for its system calls. */
 const ANSWER_LIMIT_MS = 10_000;
@@ -25,6 +31,22 @@ const ANSWER_SOON_MS = 2;
 
 /** Errors of `stopped` and `run` after which a tracer ends, at once or when it can. */
 const SPENT_AFTER: ReadonlySet<number> = new Set([constants.errno.EBUSY, constants.errno.ETIMEDOUT]);
+
+const NOTHING = Buffer.alloc(0);
+
+/** `struct command`, by name. */
+interface Command {
+  readonly size?: number;
+  readonly count?: number;
+  readonly resultWord?: number;
+  readonly placeWord?: number;
+  readonly callNote?: number;
+  readonly before?: number;
+  readonly steps?: number;
+  readonly facts?: number;
+  readonly joins?: number;
+  readonly place?: bigint | Buffer;
+}
 
 interface Waiting {
   readonly what: number;
@@ -38,7 +60,8 @@ export class TracerProcess implements TracerLink {
   readonly #fd: number;
   readonly #socket: Socket;
   #waiting: Waiting[] = [];
-  #read: Buffer = Buffer.alloc(0);
+  #read: Buffer = NOTHING;
+  #pid = 0;
   #size = 0;
   #isGone = false;
   /** It has a process still that it could not let go of, and takes no other. */
@@ -78,30 +101,53 @@ export class TracerProcess implements TracerLink {
     return !this.#isGone && !this.#isSpent && this.#waiting.length === 0;
   }
 
-  async seize(pid: Pid, { size, instruction }: RegistersWanted, isTold: boolean): Promise<void> {
-    this.#size = size;
-    const { word = 0, before = 0 } = instruction ?? {};
-    this.#send(SEIZE, { pid, count: isTold ? 1 : 0, resultWord: word, callNote: before });
+  async seize(pid: Pid, registers: RegistersWanted, isTold: boolean): Promise<void> {
+    this.#send(this.#seizing(pid, registers, { count: isTold ? 1 : 0 }));
     if (isTold) await this.#answer(SEIZE);
   }
 
   async stopped(): Promise<Stopped> {
-    const body = await this.#answer(STOPPED);
-    const size = body.length - INSTRUCTION_BYTES;
-    return { registers: body.subarray(0, size), instruction: body.subarray(size) };
+    return stoppedFrom(await this.#answer(STOPPED));
   }
 
-  async run({ steps, resultWord, callNote = 0 }: Program): Promise<void> {
-    const bodies = steps.map(({ registers, patch, always = false }) => {
-      const head = Buffer.from(Int32Array.of(patch?.word ?? -1, patch?.from ?? -1, always ? 1 : 0, 0).buffer);
-      return Buffer.concat([head, registers], STEP_BYTES + registers.length);
-    });
-    this.#send(RUN, { count: steps.length, resultWord, callNote }, Buffer.concat(bodies));
+  async run(program: Program): Promise<void> {
+    this.#send(this.#running(program));
     await this.#answer(RUN);
   }
 
+  async seizeAndRun(
+    pid: Pid,
+    registers: RegistersWanted,
+    program: Program,
+    { facts, joins }: Provided,
+  ): Promise<Outcome> {
+    const bytes = Buffer.concat(facts.map(factBytes));
+    const seizing = this.#seizing(pid, registers, { facts: bytes.length });
+    this.#send(seizing, bytes, this.#running(program, { facts: 1, joins }));
+    const [stopped, ran] = await this.#answers(STOPPED, RUN);
+    const error = ran?.status === 'rejected' ? (ran.reason as FsError) : undefined;
+    return { stopped: stoppedFrom(valueOf(stopped)), ran: error?.errno === 'ESTALE' ? 'changed' : (error ?? 'done') };
+  }
+
+  #seizing(pid: Pid, { size, placeWord, before = 0 }: RegistersWanted, more: Command): Buffer {
+    this.#pid = pid;
+    this.#size = size;
+    return this.#command(SEIZE, { placeWord, before, ...more });
+  }
+
+  #running(
+    { steps, place, placeWord, resultWord, callNote = 0 }: Program,
+    { facts = 0, joins }: { readonly facts?: number; readonly joins?: string | undefined } = {},
+  ): Buffer {
+    const body = Buffer.concat(steps.map(stepBytes));
+    const file = Buffer.from(joins === undefined ? '' : `${joins}\0`);
+    const lengths = { steps: body.length, facts, joins: file.length };
+    const head = this.#command(RUN, { count: steps.length, resultWord, placeWord, callNote, ...lengths, place });
+    return Buffer.concat([head, body, file]);
+  }
+
   end(registers?: Buffer): void {
-    this.#send(END, { size: registers?.length ?? 0 }, registers);
+    this.#send(this.#command(END, { size: registers?.length ?? 0 }), registers ?? NOTHING);
   }
 
   /** No more processes: it ends when it has let go of the last. */
@@ -109,35 +155,50 @@ export class TracerProcess implements TracerLink {
     this.#socket.end();
   }
 
-  #send(
-    what: number,
-    { pid = 0, size = this.#size, count = 0, resultWord = 0, callNote = 0 },
-    body: Buffer = Buffer.alloc(0),
-  ): void {
-    const head = Buffer.from(Int32Array.of(what, pid, size, count, resultWord, callNote).buffer);
-    const bytes = Buffer.concat([head, body], COMMAND_BYTES + body.length);
+  #command(what: number, command: Command): Buffer {
+    const { size = this.#size, count = 0, resultWord = 0, placeWord = 0, callNote = 0, before = 0 } = command;
+    const { steps = 0, facts = 0, joins = 0, place = 0n } = command;
+    const bytes = Buffer.alloc(COMMAND_BYTES);
+    const words = [what, this.#pid, size, count, resultWord, placeWord, callNote, before, steps, facts, joins];
+    for (const [index, word] of words.entries()) bytes.writeInt32LE(word, 4 * index);
+    if (typeof place === 'bigint') bytes.writeBigUInt64LE(place, PLACE_AT);
+    else {
+      place.copy(bytes, INSTRUCTION_AT);
+      bytes.fill(0xff, MASK_AT, MASK_AT + place.length);
+    }
+    return bytes;
+  }
+
+  #send(...parts: readonly Buffer[]): void {
+    const bytes = Buffer.concat(parts);
     const sent = this.#isGone || this.#socket.writableLength > 0 ? 0 : sendNow(this.#fd, bytes);
     if (sent < bytes.length) this.#socket.write(bytes.subarray(sent));
   }
 
-  /** Most answers come while one waits for them; the others, of who is slow to stop, by the event loop. */
   async #answer(what: number): Promise<Buffer> {
-    let timer: NodeJS.Timeout | undefined;
+    const [answer] = await this.#answers(what);
+    return valueOf(answer);
+  }
+
+  /** Most answers come while one waits for them; the others, of who is slow to stop, by the event loop. */
+  async #answers(...whats: readonly number[]): Promise<PromiseSettledResult<Buffer>[]> {
+    const answers = whats.map(
+      (what) =>
+        new Promise<Buffer>((resolve, reject) => {
+          if (this.#isGone) reject(new FsError('EIO', 'the tracer is gone; try again'));
+          else this.#waiting.push({ what, resolve, reject });
+        }),
+    );
+    const settled = Promise.allSettled(answers);
+    this.#take(NOTHING);
+    const until = performance.now() + ANSWER_SOON_MS;
+    while (this.#waiting.length > 0 && performance.now() < until) this.#take(receiveSoon(this.#fd, ANSWER_SOON_MS));
+    if (this.#waiting.length === 0) return await settled;
+    const timer = setTimeout(() => {
+      this.#lost();
+    }, ANSWER_LIMIT_MS);
     try {
-      return await new Promise<Buffer>((resolve, reject) => {
-        if (this.#isGone) reject(new FsError('EIO', 'the tracer is gone; try again'));
-        const waiting = { what, resolve, reject };
-        this.#waiting.push(waiting);
-        this.#take(Buffer.alloc(0));
-        const until = performance.now() + ANSWER_SOON_MS;
-        while (!this.#isGone && this.#waiting.includes(waiting) && performance.now() < until) {
-          this.#take(receiveSoon(this.#fd, ANSWER_SOON_MS));
-        }
-        if (!this.#waiting.includes(waiting)) return;
-        timer = setTimeout(() => {
-          this.#lost();
-        }, ANSWER_LIMIT_MS);
-      });
+      return await settled;
     } finally {
       clearTimeout(timer);
     }
@@ -145,7 +206,7 @@ export class TracerProcess implements TracerLink {
 
   /** Answers come in the order in which they are waited for, but may come before. */
   #take(bytes: Buffer): void {
-    this.#read = Buffer.concat([this.#read, bytes]);
+    if (bytes.length > 0) this.#read = Buffer.concat([this.#read, bytes]);
     for (;;) {
       if (this.#read.length < ANSWER_BYTES) return;
       const [what, error, length] = [0, 4, 8].map((at) => this.#read.readInt32LE(at)) as [number, number, number];
@@ -167,6 +228,33 @@ export class TracerProcess implements TracerLink {
     this.#waiting = [];
     for (const { reject } of waiting) reject(new FsError('EIO', 'the tracer ended; try again'));
   }
+}
+
+function stoppedFrom(body: Buffer): Stopped {
+  const size = body.length - INSTRUCTION_BYTES;
+  return { registers: body.subarray(0, size), instruction: body.subarray(size) };
+}
+
+function stepBytes({ words, patch, always = false }: Step): Buffer {
+  const bytes = Buffer.alloc(STEP_BYTES + WORD_BYTES * words.length);
+  for (const [index, value] of [patch?.word ?? -1, patch?.from ?? -1, always ? 1 : 0, words.length].entries())
+    bytes.writeInt32LE(value, 4 * index);
+  for (const [at, [index, value]] of words.entries()) {
+    bytes.writeUInt32LE(index, STEP_BYTES + WORD_BYTES * at);
+    bytes.writeBigUInt64LE(BigInt.asUintN(64, value), STEP_BYTES + WORD_BYTES * at + 8);
+  }
+  return bytes;
+}
+
+function factBytes({ how, path, text }: Fact): Buffer {
+  const [name, content] = [Buffer.from(`${path}\0`), Buffer.from(text, 'latin1')];
+  const head = Buffer.from(Int32Array.of(HOW[how], name.length, content.length, 0).buffer);
+  return Buffer.concat([head, name, content], FACT_BYTES + name.length + content.length);
+}
+
+function valueOf(settled: PromiseSettledResult<Buffer> | undefined): Buffer {
+  if (settled?.status === 'fulfilled') return settled.value;
+  throw settled?.reason ?? new FsError('EIO', 'the tracer says nothing');
 }
 
 function refusal(error: number): FsError {

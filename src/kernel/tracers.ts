@@ -17,10 +17,10 @@ const IDLE_TRACERS = 2;
 /** Whoever can have a process stop and do system calls. */
 export interface Tracer {
   /**
-   * Seizes the process and asks it to stop, with `isTold` before this is fulfilled. It is let go by `call` or `end`. EPERM,
-   * ESRCH, ENOSYS, EAGAIN, and EDQUOT if `account`, whoever asked, has too many that are entering.
+   * Somebody to trace the process, which is not touched yet; `seize` or `seizeAndCall` do. It is given back when the tracee
+   * is let go, by `call` or `end`. ENOSYS, EAGAIN, and EDQUOT if `account`, whoever asked, has too many that are entering.
    */
-  seize(pid: Pid, isTold: boolean, account: Account): Promise<Tracee>;
+  take(pid: Pid, account: Account): Tracee;
 }
 
 /** Tracers of our own, started when they are needed. */
@@ -33,7 +33,7 @@ export class Tracers implements Tracer {
     this.#binary = binary;
   }
 
-  async seize(pid: Pid, isTold: boolean, account: Account): Promise<Tracee> {
+  take(pid: Pid, account: Account): Tracee {
     const architecture = ARCHITECTURES[process.arch];
     if (!architecture)
       throw new FsError('ENOSYS', `processes cannot be made to enter on a machine like this, ${process.arch}`);
@@ -46,14 +46,13 @@ export class Tracers implements Tracer {
     }
     const link = this.#idleOne() ?? new TracerProcess(this.#binary);
     this.#busy.take(account);
-    const tracee = new Tracee(link, architecture, pid, () => {
+    return new Tracee(link, architecture, pid, () => {
       this.#busy.give(account);
       if (link.isIdle && this.#idle.length < IDLE_TRACERS) this.#idle.push(link);
       else link.close();
     });
-    await tracee.seize(isTold);
-    return tracee;
   }
+
   /** One that was kept may have ended since. */
   #idleOne(): TracerProcess | undefined {
     for (;;) {

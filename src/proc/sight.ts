@@ -11,8 +11,10 @@ export interface CallerSight {
   readonly status: ProcStatus;
   /** Text of /proc/PID/cgroup. */
   readonly cgroups: string;
-  /** See `readLinks`; `undefined` where the daemon may not look. */
+  /** See `readLinks`; `undefined` where the daemon may not look. Of a caller, who stays as he is, read when first asked for. */
   readonly links: readonly string[] | undefined;
+  /** Inode number of the user namespace it is in; likewise. */
+  readonly userNamespace: number | undefined;
   /** Inode number of the pid namespace it is in itself. */
   readonly pidNamespace: number | undefined;
 }
@@ -28,8 +30,12 @@ export interface Sight extends CallerSight {
 export function sightOf(files: FileAccess, pid: Pid): Sight | undefined {
   const sinceSec = monotonicSec();
   const stat = readStat(files, pid);
-  const seen = stat && callerSight(files, pid);
-  return seen && { stat, sinceSec, ...seen };
+  const status = stat && readStatus(files, pid);
+  const cgroups = status && readIfThere(files, `/proc/${pid}/cgroup`);
+  if (!status || cgroups === undefined) return undefined;
+  const pidNamespace = namespaceInode(files, pid, 'pid');
+  const links = readLinks(files, pid);
+  return { stat, sinceSec, status, cgroups, links, userNamespace: namespaceIn({ links }, 'user'), pidNamespace };
 }
 
 /** `undefined` if it is gone all the same: it was killed. */
@@ -37,8 +43,15 @@ export function callerSight(files: FileAccess, pid: Pid): CallerSight | undefine
   const status = readStatus(files, pid);
   const cgroups = status && readIfThere(files, `/proc/${pid}/cgroup`);
   if (!status || cgroups === undefined) return undefined;
-  const pidNamespace = namespaceInode(files, pid, 'pid');
-  return { status, cgroups, links: readLinks(files, pid), pidNamespace };
+  const [pidNamespace, userNamespace] = [namespaceInode(files, pid, 'pid'), namespaceInode(files, pid, 'user')];
+  let read: Pick<CallerSight, 'links'> | undefined;
+  return {
+    ...{ status, cgroups, pidNamespace, userNamespace },
+    get links() {
+      read ??= { links: readLinks(files, pid) };
+      return read.links;
+    },
+  };
 }
 
 /** Inode number of the namespace of this kind; `undefined` if it has none yet, or may not be looked at. */

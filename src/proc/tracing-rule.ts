@@ -35,11 +35,18 @@ export function whyNotTrace(
   return whyIdsRefuse(asked, caller, its) ?? whyModuleRefuses(asked.files, caller, target);
 }
 
+/** Whether it is the caller alone that the answer depends on: root of the machine, whose label, if there are any, allows all. */
+export function mayTraceAnybody({ files }: Asked, caller: Credentials): boolean {
+  return hasMachineWide(caller) && (!hasLabels(files, caller.pid) || UNCONFINED.test(labelOf(files, caller.pid)));
+}
+
+function hasMachineWide({ userNamespace, capEffective }: Credentials): boolean {
+  return userNamespace === INITIAL_USER && (capEffective & (1n << BigInt(CAP_SYS_PTRACE))) !== 0n;
+}
+
 function whyIdsRefuse(asked: Asked, caller: Credentials, its: Credentials): string | undefined {
   const target = its.pid;
-  if (caller.userNamespace === INITIAL_USER && (caller.capEffective & (1n << BigInt(CAP_SYS_PTRACE))) !== 0n) {
-    return whyYamaRefuses(asked, caller, target, true);
-  }
+  if (hasMachineWide(caller)) return whyYamaRefuses(asked, caller, target, true);
   const capable = capableIn(asked, caller, target, CAP_SYS_PTRACE);
   if (!capable && !haveSameIds(caller, its))
     return `it is not of uid ${caller.uids[0]} and gid ${caller.gids[0]} alone`;
@@ -94,11 +101,14 @@ function isAncestor(files: FileAccess, ancestor: number, of: Pid): boolean {
 
 /** Another security module's label (proc_pid_attr(5)): what its rules say is not known here. */
 function whyModuleRefuses(files: FileAccess, caller: Credentials, target: Pid): string | undefined {
-  // Of a kernel without such modules the file is there, and reading it fails: found out once.
-  if (!known(files, 'labels', () => labelOf(files, caller.pid) !== '' || labelOf(files, target) !== ''))
-    return undefined;
+  if (!hasLabels(files, caller.pid, target)) return undefined;
   const [mine, its] = [labelOf(files, caller.pid), labelOf(files, target)];
   return mine === its || UNCONFINED.test(mine) ? undefined : `its security label is "${its}"`;
+}
+
+/** Of a kernel without such modules the file is there, and reading it fails: found out once. */
+function hasLabels(files: FileAccess, ...pids: readonly Pid[]): boolean {
+  return known(files, 'labels', () => pids.some((pid) => labelOf(files, pid) !== ''));
 }
 
 function labelOf(files: FileAccess, pid: Pid): string {

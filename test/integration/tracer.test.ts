@@ -104,7 +104,8 @@ it('takes another one where a tracer that was kept has ended since', async () =>
   const child = target('sleep', '1000');
   const tracers = new Tracers(INIT_BINARY);
   const seize = async () => {
-    const tracee = await tracers.seize(child.pid as Pid, true, undefined);
+    const tracee = tracers.take(child.pid as Pid, undefined);
+    await tracee.seize(true);
     const { tracer } = tracee;
     await tracee.end();
     return tracer;

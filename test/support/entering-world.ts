@@ -4,6 +4,8 @@ import type { EnteredBy } from '../../src/container/entered.ts';
 import { start } from '../../src/container/start.ts';
 import { FsError } from '../../src/errno.ts';
 import type { Pid } from '../../src/ids.ts';
+import type { FileAccess } from '../../src/files.ts';
+import type { Fact } from '../../src/kernel/tracer-link.ts';
 import { FakeMachine, OWN_NAMESPACES } from './fake-machine.ts';
 import { setNamespace } from './proc-tree.ts';
 
@@ -32,6 +34,10 @@ export class EnteringWorld extends FakeMachine {
     this.tracer.onTraced = (pid, tracer) => {
       const status = this.files.readFileSync(`/proc/${pid}/status`, 'utf8');
       this.files.writeFileSync(`/proc/${pid}/status`, status.replace(/TracerPid:.*/, `TracerPid:\t${tracer}`));
+    };
+    this.tracer.isSo = (fact) => isSo(this.files, fact);
+    this.tracer.onJoin = (file, pid) => {
+      this.files.writeFileSync(file, String(pid));
     };
     this.tracer.answer = (number) => {
       if (number === PIDFD_OPEN) return 9n;
@@ -77,6 +83,29 @@ export class EnteringWorld extends FakeMachine {
       if (error instanceof FsError) return error.errno;
       throw error;
     }
+  }
+}
+
+/** As src/init/facts.c has it. */
+function isSo(files: FileAccess, { how, path, text }: Fact): boolean {
+  try {
+    switch (how) {
+      case 'whole':
+        return files.readFileSync(path, 'latin1') === text;
+      case 'lines':
+        return text
+          .trim()
+          .split('\n')
+          .every((line) => `\n${files.readFileSync(path, 'latin1')}`.includes(`\n${line}\n`));
+      case 'end':
+        return text !== '' && files.readlinkSync(path).endsWith(text);
+      case 'start': {
+        const fields = files.readFileSync(path, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+        return fields[19] === text && fields[0] !== 'Z';
+      }
+    }
+  } catch {
+    return how === 'end' && text === '';
   }
 }
 

@@ -2,7 +2,7 @@ import { FsError, type Errno } from '../../src/errno.ts';
 import type { Pid } from '../../src/ids.ts';
 import { ARCHITECTURES } from '../../src/kernel/architecture.ts';
 import { Tracee, type Memory } from '../../src/kernel/tracee.ts';
-import type { Program, Stopped, TracerLink } from '../../src/kernel/tracer-link.ts';
+import type { Fact, Outcome, Program, Provided, Stopped, TracerLink } from '../../src/kernel/tracer-link.ts';
 import type { Tracer } from '../../src/kernel/tracers.ts';
 
 const X86_BYTES = 27 * 8;
@@ -12,7 +12,7 @@ const INSTRUCTION = Buffer.from([0x0f, 0x05]);
 export type MadeCall = readonly [number: bigint, ...args: bigint[]];
 
 /** A tracer of tables, on x86-64: it records, and its tracee answers system calls as `answer` says. */
-export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
+export class FakeTracer implements Tracer, Omit<TracerLink, 'seize' | 'seizeAndRun'> {
   readonly pid = 777;
   /** What was done, by name. */
   readonly did: string[] = [];
@@ -28,6 +28,9 @@ export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
   answer: (number: bigint) => bigint = () => 0n;
   /** Waited for before it has stopped. */
   stopping: Promise<unknown> = Promise.resolve();
+  /** Whether a fact is so, and how it moves a process into a cgroup, where it is asked to. */
+  isSo: (fact: Fact) => boolean = () => true;
+  onJoin: (file: string, pid: Pid) => void = () => undefined;
   onRun: (program: Program) => void = () => undefined;
   onTraced: (pid: Pid, tracer: number) => void = () => undefined;
   readonly memory: Memory & { bytes: Buffer } = {
@@ -46,21 +49,42 @@ export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
     this.registers.writeBigInt64LE(0x5002n, 16 * 8);
   }
 
-  async seize(pid: Pid): Promise<Tracee> {
-    this.#do('seize');
+  take(pid: Pid): Tracee {
     this.#pid = pid;
-    this.onTraced(pid, this.pid);
     const link: TracerLink = {
       pid: this.pid,
-      seize: () => Promise.resolve(),
+      seize: () => this.#seize(),
       stopped: () => this.stopped(),
       run: (program) => this.run(program),
+      seizeAndRun: (_pid, _registers, program, provided) => this.#seizeAndRun(program, provided),
       end: (registers) => {
         this.end(registers);
       },
     };
-    const tracee = new Tracee(link, ARCHITECTURES['x64']!, pid, () => (this.released += 1), this.memory);
-    return Promise.resolve(tracee);
+    return new Tracee(link, ARCHITECTURES['x64']!, pid, () => (this.released += 1), this.memory);
+  }
+
+  /** As one that is taken, and seized at once. */
+  async seize(pid: Pid): Promise<Tracee> {
+    const tracee = this.take(pid);
+    await tracee.seize(false);
+    return tracee;
+  }
+
+  #seize(): Promise<void> {
+    this.#do('seize');
+    this.onTraced(this.#pid, this.pid);
+    return Promise.resolve();
+  }
+
+  async #seizeAndRun(program: Program, { facts, joins }: Provided): Promise<Outcome> {
+    await this.#seize();
+    const stopped = await this.stopped();
+    const isAt = typeof program.place === 'bigint' || stopped.instruction.indexOf(program.place) === 0;
+    if (!isAt || !facts.every((fact) => this.isSo(fact))) return { stopped, ran: 'changed' };
+    if (joins !== undefined) this.onJoin(joins, this.#pid);
+    const failed = await this.run(program).catch((error: unknown) => error as FsError);
+    return { stopped, ran: failed ?? 'done' };
   }
 
   async stopped(): Promise<Stopped> {
@@ -69,19 +93,20 @@ export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
     return { registers: this.registers, instruction: this.instruction };
   }
 
-  run(program: Program): Promise<void> {
+  async run(program: Program): Promise<void> {
     const { steps, resultWord } = program;
     this.#do('run');
     this.onRun(program);
     const results: bigint[] = [];
     let failed: bigint | undefined;
-    for (const { registers, patch, always } of steps) {
+    for (const { words, patch, always } of steps) {
       const from = patch && results[patch.from]!;
       if ((failed !== undefined && always !== true) || (from !== undefined && from < 0n)) {
         results.push(-125n);
         continue;
       }
-      const set = Buffer.from(registers);
+      const set = Buffer.from(this.registers);
+      for (const [index, value] of words) set.writeBigInt64LE(value, index * 8);
       if (patch && from !== undefined) set.writeBigInt64LE(from, patch.word * 8);
       const at = (index: number) => set.readBigInt64LE(index * 8);
       this.made.push([at(10), at(14), at(13), at(12)]);
@@ -90,7 +115,7 @@ export class FakeTracer implements Tracer, Omit<TracerLink, 'seize'> {
       if (result < 0n) failed ??= result;
     }
     expectResultWord(resultWord);
-    if (failed !== undefined) return Promise.reject(new FsError(failed === -1n ? 'EPERM' : 'EINVAL', 'refused'));
+    if (failed !== undefined) throw new FsError(failed === -1n ? 'EPERM' : 'EINVAL', 'refused');
     this.onTraced(this.#pid, 0);
     return Promise.resolve();
   }

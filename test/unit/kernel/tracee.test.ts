@@ -60,8 +60,8 @@ describe('Tracee.call', () => {
   test('uses the instruction of the call that was interrupted, else that of the vDSO', async () => {
     const { tracer, tracee } = await stopped();
     const places: bigint[] = [];
-    tracer.onRun = ({ steps }) => {
-      places.push(...steps.map(({ registers }) => registers.readBigInt64LE(16 * 8)));
+    tracer.onRun = ({ steps, place }) => {
+      places.push(...steps.map(() => place as bigint));
     };
     tracer.memory.read = (_pid, address, size) =>
       Buffer.concat([Buffer.from(address === 0x7000n ? [0x90, 0x90, 0x0f, 0x05] : []), Buffer.alloc(size)]).subarray(
@@ -102,7 +102,71 @@ describe('Tracee.call', () => {
   });
 });
 
+describe('Tracee.seizeAndCall', () => {
+  const CALLS = [{ number: 39n, args: [] }];
+  const NOTHING = { facts: [], joins: undefined };
+  const FACT = { how: 'whole', path: '/proc/50/cgroup', text: '0::/\n' } as const;
+
+  test('makes the calls at once where all is so, and lets it go', async () => {
+    const tracer = new FakeTracer();
+    const joined: unknown[] = [];
+    tracer.onJoin = (...words) => joined.push(words);
+    const tracee = tracer.take(PID);
+    expect(await tracee.seizeAndCall(CALLS, { facts: [FACT], joins: '/web/cgroup.procs' })).toBe(true);
+    expect([tracer.made.length, joined, tracer.released]).toEqual([1, [['/web/cgroup.procs', PID]], 1]);
+  });
+
+  test.each<[string, (tracer: FakeTracer) => void]>([
+    [
+      'something has changed',
+      (tracer) => {
+        tracer.isSo = ({ path }) => path !== FACT.path;
+      },
+    ],
+    [
+      'it was not interrupted in a call',
+      (tracer) => {
+        tracer.instruction = Buffer.alloc(8);
+      },
+    ],
+  ])('does nothing where %s: it stands still, and can be made to', async (_, prepare) => {
+    const tracer = new FakeTracer();
+    prepare(tracer);
+    const tracee = tracer.take(PID);
+    expect(await tracee.seizeAndCall(CALLS, { facts: [FACT], joins: undefined })).toBe(false);
+    expect([tracer.made, tracer.released]).toEqual([[], 0]);
+    await tracee.stopped();
+    await tracee.call(CALLS);
+    expect([tracer.did, tracer.made.length, tracer.released]).toEqual([['seize', 'stopped', 'run'], 1, 1]);
+  });
+
+  test('throws what a call was refused with; it stands still until the end', async () => {
+    const tracer = new FakeTracer();
+    tracer.answer = () => -1n;
+    const tracee = tracer.take(PID);
+    expect(await errnoOf(() => tracee.seizeAndCall(CALLS, NOTHING))).toBe('EPERM');
+    expect(tracer.released).toBe(0);
+    await tracee.end();
+    expect([tracer.did.at(-1), tracer.released]).toEqual(['end', 1]);
+  });
+
+  test('has nothing to let go of where it could not be stopped', async () => {
+    const tracer = new FakeTracer();
+    tracer.failing.set('stopped', 'ESRCH');
+    const tracee = tracer.take(PID);
+    expect(await errnoOf(() => tracee.seizeAndCall(CALLS, NOTHING))).toBe('ESRCH');
+    await tracee.end();
+    expect([tracer.did, tracer.released]).toEqual([['seize', 'stopped'], 1]);
+  });
+});
+
 describe('Tracee.end', () => {
+  test('gives the tracer of one back that was never seized', async () => {
+    const tracer = new FakeTracer();
+    await tracer.take(PID).end();
+    expect([tracer.did, tracer.released]).toEqual([[], 1]);
+  });
+
   test('gives the call under way another result where the caller is the process', async () => {
     const { tracer, tracee } = await stopped();
     await tracee.end(1);
