@@ -156,7 +156,7 @@ export class Entering {
     if (!known || missing.length === 0) return undefined;
     const becomesRoot = missing.includes('user') && isNobodyThere(this.#machine, entry, seen, what);
     const move = moveOf(this.#machine, entry, seen);
-    const provided = { facts: [...factsOf(seen), ...known.facts], joins: move && procsOf(move.to) };
+    const provided = { facts: [...known.facts, ...factsOf(seen)], joins: move && procsOf(move.to) };
     return { calls: joining(initPid, missing, becomesRoot), provided, move };
   }
 

@@ -23,6 +23,9 @@ struct fact {
 
 static char file[TEXT_MAX + 2];
 
+/* The path of what is in there; empty: of nothing. */
+static char held[64];
+
 /* The directory of the last fact: many are of files in one, which the kernel is slow to find anew in /proc. */
 static struct {
 	int fd;
@@ -148,7 +151,10 @@ static bool next_is_so(const char **at, const char *end)
 	    fact.text > (size_t)(end - path) - fact.path)
 		return false;
 	*at = path + fact.path + fact.text;
-	return is_so(fact.how, path, path + fact.path, fact.text);
+	if (!is_so(fact.how, path, path + fact.path, fact.text))
+		return false;
+	snprintf(held, sizeof(held), "%s", fact.how == LINES ? path : "");
+	return true;
 }
 
 bool are_so(const char *facts, size_t length)
@@ -156,6 +162,7 @@ bool are_so(const char *facts, size_t length)
 	const char *at = facts, *end = facts + length;
 	bool so = true;
 
+	held[0] = '\0';
 	while (so && at < end)
 		so = next_is_so(&at, end);
 	leave_directory();
@@ -165,11 +172,14 @@ bool are_so(const char *facts, size_t length)
 bool read_masks(pid_t pid, const char *const *names, uint64_t *masks, size_t count)
 {
 	char path[32], key[32];
-	ssize_t size;
+	ssize_t size = 1;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	size = read_file(enter_directory(path));
-	leave_directory();
+	if (strcmp(path, held) != 0) {
+		size = read_file(enter_directory(path));
+		leave_directory();
+	}
+	held[0] = '\0';
 	for (size_t at = 0; at < count; at++) {
 		const char *line;
 

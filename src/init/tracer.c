@@ -99,16 +99,26 @@ static bool read_fully(void *data, size_t length)
 	return true;
 }
 
+/* Answers that are not sent yet. */
+static char answers[2 * (sizeof(struct answer) + STOPPED_MAX)];
+static size_t answered;
+
+static void answer(uint32_t what, int error, const void *data, size_t length)
+{
+	struct answer head = { what, error, (uint32_t)length, 0 };
+
+	memcpy(answers + answered, &head, sizeof(head));
+	if (length > 0)
+		memcpy(answers + answered + sizeof(head), data, length);
+	answered += sizeof(head) + length;
+}
+
 /* Nobody may be there to read it. */
 static void tell(uint32_t what, int error, const void *data, size_t length)
 {
-	struct answer answer = { what, error, (uint32_t)length, 0 };
-	char message[sizeof(answer) + STOPPED_MAX];
-
-	memcpy(message, &answer, sizeof(answer));
-	if (length > 0)
-		memcpy(message + sizeof(answer), data, length);
-	write_fully(1, message, sizeof(answer) + length);
+	answer(what, error, data, length);
+	write_fully(1, answers, answered);
+	answered = 0;
 }
 
 static void seize(const struct command *command, const char *facts)
@@ -132,7 +142,8 @@ static void seize(const struct command *command, const char *facts)
 		instruction = instruction_at(place);
 	}
 	memcpy(stopped + size, &instruction, sizeof(instruction));
-	tell(STOPPED, error, stopped, error ? 0 : size + sizeof(instruction));
+	/* With facts, what is to be run has been said already: both are answered at once. */
+	(command->facts && !error ? answer : tell)(STOPPED, error, stopped, error ? 0 : size + sizeof(instruction));
 	/* The kernel lets it go, with nothing asked of it any more (exit_ptrace). */
 	if (error == EBUSY)
 		exit(0);

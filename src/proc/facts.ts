@@ -19,12 +19,13 @@ export function factsOf({ stat, status, cgroups, links = [], pidNamespace }: Sig
     `CapEff:\t${maskText(capEffective)}`,
   ];
   const directory = `/proc/${tgid}`;
+  // By directories, and `status` last: the tracer keeps what it read last for what else it wants to know of that.
   return [
-    lifeOf(tgid as Pid, stat.starttime),
-    { how: 'lines', path: `${directory}/status`, text: `\n${lines.join('\n')}\n` },
-    { how: 'whole', path: `${directory}/cgroup`, text: cgroups },
     ...linksAre(tgid as Pid, links),
     linkIs(tgid as Pid, 'pid', String(pidNamespace ?? '')),
+    lifeOf(tgid as Pid, stat.starttime),
+    { how: 'whole', path: `${directory}/cgroup`, text: cgroups },
+    { how: 'lines', path: `${directory}/status`, text: `\n${lines.join('\n')}\n` },
   ];
 }
 

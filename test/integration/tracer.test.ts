@@ -1,15 +1,13 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { findHierarchy } from '../../src/cgroup/hierarchy.ts';
-import { errnoNumber, FsError } from '../../src/errno.ts';
+import { errnoNumber } from '../../src/errno.ts';
 import type { Pid } from '../../src/ids.ts';
-import { ARCHITECTURES } from '../../src/kernel/architecture.ts';
-import { Tracee } from '../../src/kernel/tracee.ts';
 import { Tracers } from '../../src/kernel/tracers.ts';
 import { TracerProcess } from '../../src/kernel/tracer-process.ts';
 import { INIT_BINARY } from '../support/launched.ts';
+import { errnoOf, POLLED, statusOf, target, traceeOf, UMASK, withCgroup } from '../support/traced.ts';
 
 /** Asleep uninterruptibly as a process is that waits in vfork(2) for its child, until a byte comes. Then it says so. */
 const VFORK = `
@@ -17,50 +15,24 @@ const VFORK = `
 #include <unistd.h>
 int main(void) { char byte; if (vfork() == 0) { read(0, &byte, 1); _exit(0); } puts("on"); fflush(stdout); pause(); }
 `;
-const UMASK = 95n;
-const POLLED = { timeout: 10_000, interval: 20 };
 
 let directory: string;
-let cgroup: string;
 beforeAll(() => {
   directory = fs.mkdtempSync('/var/tmp/nsdir-tracer-');
-  cgroup = fs.mkdtempSync(path.join(findHierarchy(fs).mountPoint, 'nsdir-tracer-'));
   fs.writeFileSync(path.join(directory, 'vfork.c'), VFORK);
   execFileSync('cc', ['-o', path.join(directory, 'vfork'), path.join(directory, 'vfork.c')]);
 });
-afterAll(async () => {
-  fs.writeFileSync(path.join(cgroup, 'cgroup.kill'), '1');
-  await vi.waitFor(() => {
-    fs.rmdirSync(cgroup);
-  }, POLLED);
+afterAll(() => {
   fs.rmSync(directory, { recursive: true });
 });
-
-function target(command: string, ...args: string[]): ChildProcess & { readonly pid: number; output: () => string } {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-  fs.writeFileSync(path.join(cgroup, 'cgroup.procs'), String(child.pid));
-  let said = '';
-  child.stdout.on('data', (text: Buffer) => (said += text.toString()));
-  return Object.assign(child, { pid: child.pid ?? 0, output: () => said });
-}
-
-function statusOf(pid: number, key: string): string | undefined {
-  return new RegExp(`^${key}:\\t(.*)$`, 'm').exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-}
+const cgroup = withCgroup();
 
 async function seized(pid: number) {
   const link = new TracerProcess(INIT_BINARY);
-  const released: true[] = [];
-  const tracee = new Tracee(link, ARCHITECTURES['x64']!, pid as Pid, () => released.push(true));
+  const tracee = traceeOf(pid, link);
   await tracee.seize(false);
   return { link, tracee };
 }
-
-const errnoOf = async (promise: Promise<unknown>) =>
-  await promise.then(
-    () => 'none',
-    (error: unknown) => (error instanceof FsError ? error.errno : String(error)),
-  );
 
 it('gives a process up that does not stop, which then goes on as if nothing had been', async () => {
   const child = target(path.join(directory, 'vfork'));
@@ -72,6 +44,17 @@ it('gives a process up that does not stop, which then goes on as if nothing had 
   child.stdin?.write('x');
   await expect.poll(child.output, POLLED).toBe('on\n');
   await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^S/);
+});
+
+it('does nothing by what was seen of a process that took long to stop', async () => {
+  const child = target(path.join(directory, 'vfork'));
+  await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^D/);
+  const tracee = traceeOf(child.pid);
+  const done = tracee.seizeAndCall([{ number: UMASK, args: [0o123n] }], { facts: [], joins: undefined });
+  setTimeout(() => child.stdin?.write('x'), 200);
+  expect(await done).toBe(false);
+  expect(statusOf(child.pid, 'Umask')).toBe('0022');
+  await tracee.end();
 });
 
 it('lets a process go that stands still and is not spoken of, and says to a late word that it is late', async () => {
@@ -89,11 +72,11 @@ it('gives calls up that somebody keeps from being made; when it goes on, it make
   const child = target('sleep', '1000');
   const { link, tracee } = await seized(child.pid);
   await tracee.stopped();
-  fs.writeFileSync(path.join(cgroup, 'cgroup.freeze'), '1');
+  fs.writeFileSync(path.join(cgroup(), 'cgroup.freeze'), '1');
   const refused = await errnoOf(tracee.call([{ number: UMASK, args: [0o123n] }]));
   await tracee.end(errnoNumber('EPERM'));
   expect([refused, link.isIdle]).toEqual(['ETIMEDOUT', false]);
-  fs.writeFileSync(path.join(cgroup, 'cgroup.freeze'), '0');
+  fs.writeFileSync(path.join(cgroup(), 'cgroup.freeze'), '0');
   await expect.poll(() => statusOf(child.pid, 'TracerPid'), POLLED).toBe('0');
   await expect.poll(() => statusOf(child.pid, 'State'), POLLED).toMatch(/^S/);
   expect([statusOf(child.pid, 'Umask'), statusOf(child.pid, 'SigBlk')]).toEqual(['0022', '0000000000000000']);
