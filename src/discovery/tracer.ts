@@ -14,7 +14,8 @@ const UMOUNT_LIMIT_S = 5;
  * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
  * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
  * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call, $3 our program, which reads
- * them in turns (src/init/events.c), in the daemon's session, which goes first (src/kernel/priority.ts): who reads late loses events.
+ * them in turns (src/init/events.c). It is of the daemon's session, which goes first when it must (src/kernel/priority.ts): who
+ * reads late loses events.
  * Every line of standard input becomes an event, and another one that says that the first is in its place. Not heard:
  * sched_process_exec, since a line of it has the path of the program, of which anybody could make lines that look like other
  * events.

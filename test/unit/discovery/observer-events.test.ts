@@ -1,0 +1,56 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Pid } from '../../../src/ids.ts';
+import { machine } from '../../support/observed-machine.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('Observer, while events are heard', () => {
+  const heard = async () => {
+    const it = machine();
+    it.observer.beginTracing(true, () => undefined);
+    await it.survey();
+    await it.pass();
+    const reads = vi.spyOn(it.volume, 'readFileSync');
+    const lists = vi.spyOn(it.volume.promises, 'readdir');
+    const readOf = (pid: number) => reads.mock.calls.filter(([file]) => file === `/proc/${pid}/stat`).length;
+    return { ...it, lists, readOf };
+  };
+
+  test('lists nothing, however many come and go', async () => {
+    const { add, tell, pass, setOf, lists } = await heard();
+    for (let pid = 1000; pid < 3000; pid += 500) {
+      add({ pid, ppid: 1, ns: { mnt: pid } });
+      tell(1, pid);
+      await pass();
+      await pass();
+      expect(setOf(pid)).toBeDefined();
+    }
+    expect(lists).not.toHaveBeenCalled();
+  });
+
+  test('looks at nobody who has ended before he was due', async () => {
+    const { tell, pass, observer, readOf } = await heard();
+    tell(1, 10);
+    tell(1, 11);
+    observer.hear({ kind: 'ended', pid: 10, atSec: 1e9 }, 0);
+    await pass();
+    await pass();
+    expect([readOf(10), readOf(11)]).toEqual([0, 1]);
+  });
+
+  test('keeps who was met while all were being listed', async () => {
+    const { add, volume, observer, pass, setOf, now } = await heard();
+    add({ pid: 9, ppid: 1 });
+    const names = (await volume.promises.readdir('/proc')) as string[];
+    vi.spyOn(volume.promises, 'readdir').mockImplementation(() => {
+      add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+      observer.look(10 as Pid, now());
+      return Promise.resolve(names);
+    });
+    await pass(6_000);
+    await pass();
+    expect([setOf(9), setOf(10)]).toEqual([observer.sets.machine, expect.anything()]);
+  });
+});
