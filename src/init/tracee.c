@@ -149,9 +149,7 @@ void let_go(void)
 	int signal = tracee.kept.si_signo;
 	bool given = signal && tracee.takes_signal && !ptrace(PTRACE_SETSIGINFO, tracee.pid, NULL, &tracee.kept);
 
-	if (tracee.pid)
-		ptrace(PTRACE_DETACH, tracee.pid, NULL, (void *)(long)(given ? signal : 0));
-	if (tracee.pid && signal && !given)
+	if (tracee.pid && !ptrace(PTRACE_DETACH, tracee.pid, NULL, (void *)(long)(given ? signal : 0)) && signal && !given)
 		kill(tracee.pid, signal);
 	memset(&tracee, 0, sizeof(tracee));
 }

@@ -161,7 +161,7 @@ static bool joins(const struct command *command, const char *file)
 /* Whether nothing has changed since the daemon looked, and the process is in its cgroup now. */
 static bool may_begin(const struct command *command, const char *file)
 {
-	return is_traced() && is_as_seen && now_ms() - seized_ms <= SEEN_LIMIT_MS && place &&
+	return is_traced() && is_as_seen && now_ms() - seized_ms <= SEEN_LIMIT_MS && tracee.size == command->size && place &&
 	       ((instruction ^ command->instruction) & command->mask) == 0 && joins(command, file);
 }
 

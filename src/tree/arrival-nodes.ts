@@ -184,10 +184,11 @@ export class ArrivalNodes {
       await this.#arrivals.flush(request, handle);
       return;
     }
-    // Gone when who gave the command that restored it closes `.state` after those who unpacked have ended.
-    const haunting = this.#arrivals.find(id);
-    const isState = haunting?.find(id)?.name === state.name;
-    if (isState && !this.#isCommand(request, haunting)) await this.#arrivals.restoreIfComplete(request, haunting);
+    // Who gave the command by which it was restored closes `.state` when all who unpacked may have ended.
+    if (this.#arrivals.isOver(id)) return;
+    const haunting = this.#arrivals.of(id);
+    const isWord = haunting.ghost(id).name === state.name && !this.#isCommand(request, haunting);
+    if (isWord) await this.#arrivals.restoreIfComplete(request, haunting);
   }
 
   async release(handle: number): Promise<void> {

@@ -68,14 +68,14 @@ export class Arrivals {
     return haunting && (await this.isDone(request, haunting, removes)) ? undefined : haunting;
   }
 
-  /** `undefined` for a node of an archive that was restored and forgotten, or whose container is gone. */
-  find(id: NodeId): Haunting | undefined {
-    return this.#hauntings.get(serialOf(id));
+  /** Whether what this node was of is forgotten, since the container was restored from it, and all who unpacked have ended. */
+  isOver(id: NodeId): boolean {
+    const container = this.#machine.store.registry.get(serialOf(id));
+    return container !== undefined && container.phase !== 'declared' && !this.#hauntings.has(container.serial);
   }
 
-  /** Throws ENOENT where `find` finds nothing. */
   of(id: NodeId): Haunting {
-    const haunting = this.find(id);
+    const haunting = this.#hauntings.get(serialOf(id));
     if (!haunting) throw new FsError('ENOENT', 'what arrived here is gone');
     return haunting;
   }

@@ -89,13 +89,8 @@ export class Haunting {
     return false;
   }
 
-  find(id: NodeId): Ghost | undefined {
-    return this.#ghosts.get(id);
-  }
-
-  /** Throws ENOENT where `find` finds none. */
   ghost(id: NodeId): Ghost {
-    const ghost = this.find(id);
+    const ghost = this.#ghosts.get(id);
     if (!ghost) throw new FsError('ENOENT', 'this name of an archive is gone');
     return ghost;
   }
