@@ -3,6 +3,7 @@ import { differingKinds } from '../discovery/key.ts';
 import type { Observer } from '../discovery/observer.ts';
 import type { Member, NsSet } from '../discovery/sets.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
+import { isNamespaceKind } from '../namespaces.ts';
 import { forEachPaced } from '../pace.ts';
 import { readStat, readStatus } from '../proc/process.ts';
 import { readCgroups } from '../proc/scan.ts';
@@ -42,6 +43,7 @@ export class FreshSets {
   readonly #places: Places;
   readonly #owner = new WeakMap<NsSet, number>();
   readonly #failedAtMs = new WeakMap<NsSet, number>();
+  readonly #ofParts = new WeakSet<NsSet>();
 
   constructor({ doors, observer, shown, places }: FreshOptions) {
     this.#doors = doors;
@@ -82,7 +84,7 @@ export class FreshSets {
     if (known !== undefined && this.#shown.isFull(known)) return 'too many';
     const oldest = this.#observer.liveOldest(set, performance.now());
     const { files, kernel, store, declaredOf } = this.#doors;
-    if (!oldest || this.#awaitsMaker(set, oldest)) return undefined;
+    if (!oldest || this.#awaitsMaker(set, oldest) || this.#isOfPart(set)) return undefined;
     const init = this.#places.initOf(set) ?? oldest;
     const cgroup = readCgroups(files, init.pid);
     const declared = declaredOf(cgroup);
@@ -122,6 +124,18 @@ export class FreshSets {
     const made = store.registry.get(serial);
     if (made) this.#doors.events.emit(made, 'created');
     return undefined;
+  }
+
+  /** Who entered a part of a container stays a member of where he was, and so does what he starts. */
+  #isOfPart(set: NsSet): boolean {
+    const { entered } = this.#doors.store.registry;
+    if (entered.size > 0 && !this.#ofParts.has(set)) {
+      for (const { pid, startTime } of set.members) {
+        const noted = entered.get(pid);
+        if (noted?.startTime === startTime && isNamespaceKind(noted.by)) this.#ofParts.add(set);
+      }
+    }
+    return this.#ofParts.has(set);
   }
 
   /** It is not known yet where it came from, or that is about to be shown: it may have been seen later. */
