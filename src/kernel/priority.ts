@@ -33,8 +33,8 @@ const TURN_LOOK_MS = 250;
 const KEPT_SHARE = 0.2;
 const CROWD = 4;
 
-/** How long the session then goes first, if it is not kept again. */
-const SESSION_FIRST_MS = 30_000;
+/** How long the session then goes first after so many wanted to run for the last time. */
+const SESSION_FIRST_MS = 3_000;
 
 const NS_PER_MS = 1_000_000;
 
@@ -48,13 +48,13 @@ export function haveSessionGoFirstIfKept(): void {
   try {
     const [, , , session] = readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)?.split(' ') ?? [];
     if (getPriority(0) !== 0 || Number(session) !== process.ppid) return;
-    let [lookedMs, waitedNs, keptMs, nice] = [performance.now(), waited(), -Infinity, 0];
+    let [lookedMs, waitedNs, crowdedMs, nice] = [performance.now(), waited(), -Infinity, 0];
     setInterval(() => {
       const [nowMs, nowNs] = [performance.now(), waited()];
       const isKept = nowNs - waitedNs > KEPT_SHARE * NS_PER_MS * (nowMs - lookedMs);
-      if (isKept && wantingToRun() > CROWD * availableParallelism()) keptMs = nowMs;
+      if ((isKept || nice !== 0) && wantingToRun() > CROWD * availableParallelism()) crowdedMs = nowMs;
       [lookedMs, waitedNs] = [nowMs, nowNs];
-      const wanted = nowMs - keptMs < SESSION_FIRST_MS ? SERVING_NICE : 0;
+      const wanted = nowMs - crowdedMs < SESSION_FIRST_MS ? SERVING_NICE : 0;
       if (wanted !== nice) nice = setSessionNice(wanted);
     }, TURN_LOOK_MS).unref();
   } catch {
