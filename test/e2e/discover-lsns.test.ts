@@ -20,7 +20,9 @@ it('says who shares what as lsns does: every namespace that has a process is in 
   await eventually(async () => (await tree.ok(`ls ${mine[0]!}`)) === 'unnamed1', 'and what is in the first');
   mine.push(`${mine[0]!}/unnamed1`);
 
-  const listed = JSON.parse(await tree.ok('lsns --json')) as { namespaces: Namespace[] };
+  // It fails where a process ends while it looks.
+  const lsns = 'for try in $(seq 20); do if all=$(lsns --json); then break; fi; sleep 0.1; done; printf %s "$all"';
+  const listed = JSON.parse(await tree.ok(lsns)) as { namespaces: Namespace[] };
   const has = new Map<string, Map<string, number>>();
   for (const at of [...mine, '.']) has.set(at, namespaces(await tree.ok(`cat ${at}/.nsproxy`)));
   for (const { ns, type, pid } of listed.namespaces) {

@@ -49,7 +49,6 @@ it('is served before others run, by the thread that answers; what it starts is n
   await tree.ok('mkdir web; echo running > web/.state');
   const launcher = Number(readFileSync(runFiles(tree.instance).launcherPid, 'utf8'));
   expect(first(tree.daemonPid())).toBe(1);
-  expect([0, undefined]).toContain(sessionNice(tree.daemonPid()));
   expect([-10, undefined]).toContain(sessionNice(await tracerOf(tree)));
   for (const pid of [launcher, await initOf(tree, 'web')]) {
     expect(nices(pid)).toEqual([0]);

@@ -8,8 +8,8 @@ it('hides a control entry that was unlinked, without any other effect, and shows
   await tree.ok('mkdir web && echo running > web/.state');
   const init = await initOf(tree, 'web');
   const listed = await tree.ok('ls -A web');
-  await tree.ok('rm web/.state web/.signal web/.init && rm -r web/.ns');
   const unlinked = performance.now();
+  await tree.ok('rm web/.state web/.signal web/.init && rm -r web/.ns');
   for (const name of ['.state', '.signal', '.init', '.ns']) {
     expect((await tree.sh(`stat web/${name}`)).stderr, name).toContain('No such file or directory');
   }

@@ -45,6 +45,7 @@ it.for<[string, (fact: Fact) => Fact]>([
   const joins = path.join(cgroup(), 'nowhere', 'cgroup.procs');
   expect(await tracee.seizeAndCall(CALLS, { facts: changed, joins: undefined })).toBe(false);
   await tracee.end();
+  await expect.poll(() => statusOf(child.pid, 'TracerPid'), POLLED).toBe('0');
   expect(await traceeOf(child.pid).seizeAndCall(CALLS, { facts, joins })).toBe(false);
   expect(statusOf(child.pid, 'Umask')).toBe('0022');
 });
