@@ -129,12 +129,13 @@ export class FreshSets {
   /** Who entered a part of a container stays a member of where he was, and so does what he starts. */
   #isOfPart(set: NsSet): boolean {
     const { entered } = this.#doors.store.registry;
-    if (entered.size > 0 && !this.#ofParts.has(set)) {
-      for (const { pid, startTime } of set.members) {
-        const noted = entered.get(pid);
-        if (noted?.startTime === startTime && isNamespaceKind(noted.by)) this.#ofParts.add(set);
-      }
-    }
+    if (this.#ofParts.has(set)) return true;
+    if (entered.size === 0) return false;
+    const isOne = ({ pid, startTime }: Member) => {
+      const noted = entered.get(pid);
+      return noted?.startTime === startTime && isNamespaceKind(noted.by);
+    };
+    if ([...set.members].some(isOne)) this.#ofParts.add(set);
     return this.#ofParts.has(set);
   }
 
