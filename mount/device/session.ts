@@ -7,6 +7,7 @@ import { hide, TOMBSTONE_MS } from '../../src/container/hiding.ts';
 import { FsError } from '../../src/errno.ts';
 import type { Serial } from '../../src/ids.ts';
 import { backingFiles } from '../../src/kernel/backing-files.ts';
+import { CpuLatency } from '../../src/kernel/cpu-latency.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
 import { runFiles } from '../../src/instance.ts';
 import type { Created, Opened, Request, TreeListener } from '../../src/tree/filesystem.ts';
@@ -64,6 +65,7 @@ export class DeviceSession {
   readonly #pollers: Pollers;
   readonly #replier: Replier;
   readonly #operations: OperationLog;
+  readonly #cpuLatency = new CpuLatency();
   readonly #port: MessagePort;
   readonly #posted: Int32Array;
   readonly #inFlightFd: number;
@@ -192,6 +194,7 @@ export class DeviceSession {
     const begun = performance.now();
     const { unique } = decoded.request;
     const interruption = new Interruption();
+    this.#cpuLatency.begin(interruption);
     this.#underWay.set(unique, interruption);
     const request = {
       ...decoded.request,
@@ -208,6 +211,7 @@ export class DeviceSession {
       this.#replier.fail(decoded, error);
       this.#operations.note(decoded, begun, error instanceof FsError ? `${error.errno}: ${error.message}` : 'bug');
     } finally {
+      this.#cpuLatency.end(interruption);
       this.#underWay.delete(unique);
       if (slot !== undefined) this.#release(slot);
     }
