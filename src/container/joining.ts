@@ -18,7 +18,7 @@ const SYS_PIDFD_OPEN = 434n;
 export function joining(init: number, kinds: readonly NamespaceKind[], becomesRoot: boolean): Call[] {
   const calls = ARCHITECTURES[process.arch]?.calls;
   if (!calls) throw new FsError('ENOSYS', `nsdir does not know a machine like this, ${process.arch}`);
-  // Another process may share root and working directory, which a mount namespace changes.
+  // Another process may share root and working directory, which would be changed for both (kernel/nsproxy.c, commit_nsset).
   const apart: Call[] = kinds.includes('mnt') ? [{ number: calls.unshare, args: [CLONE_FS] }] : [];
   const opened = { resultOf: apart.length };
   const before: Call[] = [

@@ -14,12 +14,8 @@
 /* Bytes of a file in /proc that are compared; a longer one is another one. */
 #define TEXT_MAX (64 * 1024)
 
-enum { WHOLE = 1, LINES, END, START };
-
-/* `path` bytes of the file's name, with the zero behind it, and `text` bytes follow. */
-struct fact {
-	uint32_t how, path, text, unused;
-};
+/* A fact is one of these, the file's name, and a text; a zero ends either. */
+enum { WHOLE = 'w', LINES = 'l', END = 'e', START = 's' };
 
 static char file[TEXT_MAX + 2];
 
@@ -118,7 +114,7 @@ static bool has_started(const char *name, const char *text, size_t length)
 	return at && strncmp(at + 1, text, length) == 0 && at[1 + length] == ' ';
 }
 
-static bool is_so(uint32_t how, const char *path, const char *text, size_t length)
+static bool is_so(char how, const char *path, const char *text, size_t length)
 {
 	const char *name = enter_directory(path);
 
@@ -141,19 +137,14 @@ static bool is_so(uint32_t how, const char *path, const char *text, size_t lengt
 /* The fact at `at`, which is moved behind it; false if it is none, or not so. */
 static bool next_is_so(const char **at, const char *end)
 {
-	struct fact fact;
-	const char *path = *at + sizeof(fact);
+	const char *path = *at + 1, *text = memchr(*at, '\0', (size_t)(end - *at));
+	const char *last = text ? memchr(text + 1, '\0', (size_t)(end - text - 1)) : NULL;
+	char how = **at;
 
-	if ((size_t)(end - *at) < sizeof(fact))
+	if (!last || !is_so(how, path, text + 1, (size_t)(last - text - 1)))
 		return false;
-	memcpy(&fact, *at, sizeof(fact));
-	if (fact.path == 0 || fact.path > (size_t)(end - path) || path[fact.path - 1] ||
-	    fact.text > (size_t)(end - path) - fact.path)
-		return false;
-	*at = path + fact.path + fact.text;
-	if (!is_so(fact.how, path, path + fact.path, fact.text))
-		return false;
-	snprintf(held, sizeof(held), "%s", fact.how == LINES ? path : "");
+	snprintf(held, sizeof(held), "%s", how == LINES ? path : "");
+	*at = last + 1;
 	return true;
 }
 

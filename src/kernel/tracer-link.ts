@@ -40,7 +40,7 @@ export interface Program {
 
 /**
  * What is so of a process by what can be read of it: a file that is `whole` the text, or has its `lines`, a link whose `end`
- * it is (none: it cannot be read), or a `/proc/PID/stat` of who lives, with that `start` time.
+ * it is (none: it cannot be read), or a `/proc/PID/stat` of who lives, with that `start` time. No zeros in either text.
  */
 export interface Fact {
   readonly how: 'whole' | 'lines' | 'end' | 'start';

@@ -19,9 +19,8 @@ const WORD_BYTES = 16;
 const ANSWER_BYTES = 16;
 const INSTRUCTION_BYTES = 8;
 
-/** `struct fact` of src/init/facts.c. */
-const HOW = { whole: 1, lines: 2, end: 3, start: 4 } as const;
-const FACT_BYTES = 16;
+/** A fact of src/init/facts.c begins with it. */
+const HOW = { whole: 'w', lines: 'l', end: 'e', start: 's' } as const;
 
 /** How long a tracer may take to answer; it waits a second at most for a process to stop, and three for its system calls. */
 const ANSWER_LIMIT_MS = 10_000;
@@ -121,7 +120,7 @@ export class TracerProcess implements TracerLink {
     program: Program,
     { facts, joins }: Provided,
   ): Promise<Outcome> {
-    const bytes = Buffer.concat(facts.map(factBytes));
+    const bytes = Buffer.from(facts.map(factText).join(''));
     const seizing = this.#seizing(pid, registers, { facts: bytes.length });
     this.#send(seizing, bytes, this.#running(program, { facts: 1, joins }));
     const [stopped, ran] = await this.#answers(STOPPED, RUN);
@@ -246,10 +245,8 @@ function stepBytes({ words, patch, always = false }: Step): Buffer {
   return bytes;
 }
 
-function factBytes({ how, path, text }: Fact): Buffer {
-  const [name, content] = [Buffer.from(`${path}\0`), Buffer.from(text, 'latin1')];
-  const head = Buffer.from(Int32Array.of(HOW[how], name.length, content.length, 0).buffer);
-  return Buffer.concat([head, name, content], FACT_BYTES + name.length + content.length);
+function factText({ how, path, text }: Fact): string {
+  return `${HOW[how]}${path}\0${text}\0`;
 }
 
 function valueOf(settled: PromiseSettledResult<Buffer> | undefined): Buffer {
