@@ -14,8 +14,8 @@ const RUN = 3;
 const END = 4;
 const COMMAND_BYTES = 72;
 const [PLACE_AT, INSTRUCTION_AT, MASK_AT] = [48, 56, 64];
-const STEP_BYTES = 16;
-const WORD_BYTES = 16;
+/** Of 64 bits: the head of a step. A word of the registers takes two, its number and its value. */
+const STEP_WORDS = 2;
 const ANSWER_BYTES = 16;
 const INSTRUCTION_BYTES = 8;
 
@@ -157,9 +157,10 @@ export class TracerProcess implements TracerLink {
   #command(what: number, command: Command): Buffer {
     const { size = this.#size, count = 0, resultWord = 0, placeWord = 0, callNote = 0, before = 0 } = command;
     const { steps = 0, facts = 0, joins = 0, place = 0n } = command;
-    const bytes = Buffer.alloc(COMMAND_BYTES);
     const words = [what, this.#pid, size, count, resultWord, placeWord, callNote, before, steps, facts, joins];
-    for (const [index, word] of words.entries()) bytes.writeInt32LE(word, 4 * index);
+    const numbers = new Int32Array(COMMAND_BYTES / Int32Array.BYTES_PER_ELEMENT);
+    numbers.set(words);
+    const bytes = Buffer.from(numbers.buffer);
     if (typeof place === 'bigint') bytes.writeBigUInt64LE(place, PLACE_AT);
     else {
       place.copy(bytes, INSTRUCTION_AT);
@@ -235,14 +236,13 @@ function stoppedFrom(body: Buffer): Stopped {
 }
 
 function stepBytes({ words, patch, always = false }: Step): Buffer {
-  const bytes = Buffer.alloc(STEP_BYTES + WORD_BYTES * words.length);
-  for (const [index, value] of [patch?.word ?? -1, patch?.from ?? -1, always ? 1 : 0, words.length].entries())
-    bytes.writeInt32LE(value, 4 * index);
+  const numbers = new BigUint64Array(STEP_WORDS + 2 * words.length);
+  new Int32Array(numbers.buffer).set([patch?.word ?? -1, patch?.from ?? -1, always ? 1 : 0, words.length]);
   for (const [at, [index, value]] of words.entries()) {
-    bytes.writeUInt32LE(index, STEP_BYTES + WORD_BYTES * at);
-    bytes.writeBigUInt64LE(BigInt.asUintN(64, value), STEP_BYTES + WORD_BYTES * at + 8);
+    numbers[STEP_WORDS + 2 * at] = BigInt(index);
+    numbers[STEP_WORDS + 2 * at + 1] = value;
   }
-  return bytes;
+  return Buffer.from(numbers.buffer);
 }
 
 function factText({ how, path, text }: Fact): string {
