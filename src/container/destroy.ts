@@ -36,6 +36,17 @@ export interface Remover {
   readonly unique?: number;
 }
 
+/** What is to be killed and removed: a cgroup, */
+interface Remains {
+  readonly directory: string;
+  /** that of a container, with what was discovered in it, */
+  readonly container?: Container;
+  /** for whom. A daemon that finishes what another one began, for root. */
+  readonly uid: number;
+}
+
+type Doomed = Remains & { readonly container: Container };
+
 /**
  * Kills every process of the subtree; the nodes stay. EBUSY for the machine, the daemon's own container, and when some
  * are not dead in time: they were killed all the same, and are seen ending when they do. A caller that is inside is one of
@@ -52,7 +63,7 @@ export async function stop(machine: Machine, container: Container, caller: Remov
     const isInside = own !== undefined && contains(container, own);
     // Without room to write down that they are dead, nobody is killed: an exit and a phase for each.
     machine.store.requireRoom([...subtree(container)].filter(isLive).length * 2);
-    if (await killAll(machine, container, isInside ? 0 : KILL_LIMIT_MS)) {
+    if (await killAll(machine, container, caller.uid, isInside ? 0 : KILL_LIMIT_MS)) {
       await settleDead(machine, container);
       await removeCgroup(machine.files, directory);
       await ended(machine, container);
@@ -91,7 +102,7 @@ export async function remove(
     if (live || hasFound(container) || files.existsSync(directory)) {
       // With room for an exit and the drop.
       store.commit([{ op: 'phase', serial, phase: 'removing', at: now() }], request.unique, 2);
-      await destroy(machine, container, directory);
+      await destroy(machine, { container, directory, uid: request.caller.uid });
       if (live) events.emit(container, 'killed');
     }
     drop(machine, container, request.unique);
@@ -100,30 +111,32 @@ export async function remove(
 
 /** Finishes removals that a former daemon began. */
 export async function finishRemoval(machine: Machine, container: Container): Promise<void> {
-  await destroy(machine, container, machine.cgroupOf(container));
+  await destroy(machine, { container, directory: machine.cgroupOf(container), uid: 0 });
   drop(machine, container);
 }
 
 /** Kills what is in a cgroup of no container any more, and removes it: now, and if need be until it is done. */
 export async function destroyCgroup(machine: Machine, directory: string, limitMs: number): Promise<void> {
   if (await kill(machine, directory, { limitMs })) await removeCgroup(machine.files, directory);
-  else void aftermath(machine, directory);
+  else void aftermath(machine, { directory, uid: 0 });
 }
 
 /** What fails is tried again afterwards: a container whose removal has begun does not stay. */
-async function destroy(machine: Machine, container: Container, directory: string): Promise<void> {
+async function destroy(machine: Machine, doomed: Doomed): Promise<void> {
+  const { container } = doomed;
   try {
-    await destroyNow(machine, container, directory);
+    await destroyNow(machine, doomed);
   } catch (cause) {
     machine.log.error(
       { container: container.serial, err: cause },
       'a removal failed; it goes on without whom it was for',
     );
-    void aftermath(machine, directory, container);
+    void aftermath(machine, doomed);
   }
 }
 
-async function destroyNow(machine: Machine, container: Container, directory: string): Promise<void> {
+async function destroyNow(machine: Machine, doomed: Doomed): Promise<void> {
+  const { container, directory, uid } = doomed;
   // The news of the inits' ends wakes us; then, nearly always, nobody is left.
   if (!killAtOnce(machine.files, directory)) await kill(machine, directory, { limitMs: 0 });
   await Promise.all([...subtree(container)].map((node) => initGone(node, EXIT_WAIT_MS)));
@@ -132,20 +145,20 @@ async function destroyNow(machine: Machine, container: Container, directory: str
     await ended(machine, container);
     return;
   }
-  if (!(await killAll(machine, container, REMOVE_WAIT_MS))) {
+  if (!(await killAll(machine, container, uid, REMOVE_WAIT_MS))) {
     machine.log.warn({ container: container.serial }, 'killed processes are not gone yet; the removal goes on without');
-    void aftermath(machine, directory, container);
+    void aftermath(machine, doomed);
     return;
   }
   await removeCgroup(machine.files, directory);
   await ended(machine, container);
 }
 
-async function aftermath(machine: Machine, directory: string, container?: Container): Promise<void> {
+async function aftermath(machine: Machine, { directory, container, uid }: Remains): Promise<void> {
   try {
     for (let attempt = 0; attempt < AFTERMATH_TRIES; attempt++) {
       if (!(await kill(machine, directory, { limitMs: KILL_LIMIT_MS }))) continue;
-      if (container && !(await killFound(machine, container, KILL_LIMIT_MS))) continue;
+      if (container && !(await killFound(machine, container, uid, KILL_LIMIT_MS))) continue;
       await removeCgroup(machine.files, directory);
       if (container) await ended(machine, container);
       return;
@@ -157,10 +170,10 @@ async function aftermath(machine: Machine, directory: string, container?: Contai
 }
 
 /** By the cgroup what was started here, by their namespaces those that were discovered. */
-async function killAll(machine: Machine, container: Container, limitMs: number): Promise<boolean> {
+async function killAll(machine: Machine, container: Container, uid: number, limitMs: number): Promise<boolean> {
   const [own, found] = await Promise.all([
     kill(machine, machine.cgroupOf(container), { limitMs }),
-    killFound(machine, container, limitMs),
+    killFound(machine, container, uid, limitMs),
   ]);
   return own && found;
 }

@@ -10,6 +10,7 @@ import { forEachPaced } from '../pace.ts';
 import { lastPid, readCgroups } from '../proc/scan.ts';
 import { subtree, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
+import { maySignal } from './may-signal.ts';
 
 const SIGKILL = 9;
 
@@ -31,23 +32,27 @@ export function hasFound(container: Container): boolean {
 /**
  * Kills every process of the discovered containers at and below this one, also such as share their cgroup with others: round
  * after round, until one finds nobody; who was killed forks no more. Answers whether all are dead. The dead are waited for
- * for `limitMs` since the last was found, so that what forks is pursued, but not beyond `pursuitMs`.
+ * for `limitMs` since the last was found, so that what forks is pursued, but not beyond `pursuitMs`. Whom `uid` may not
+ * signal by then, as it has become somebody else, is left alone, and no matter.
  */
 export async function killFound(
   machine: Machine,
   container: Container,
+  uid: number,
   limitMs: number,
   pursuitMs = KILL_LIMIT_MS,
 ): Promise<boolean> {
   if (!hasFound(container)) return true;
   await machine.found.ready();
   const met = new Set<Pid>();
-  const kill = (pid: Pid) => killPinned(machine, container, pid, met);
+  const mayKill = (pid: Pid) => maySignal(machine, pid, uid);
+  const isMeant = (pid: Pid) => machine.found.isBelow(pid, container) && mayKill(pid);
+  const kill = (pid: Pid) => killPinned(machine, pid, isMeant, met);
   let isBehind = false;
   const round = async () => {
     const from = lastPid(machine.files) - CHASED_BEFORE;
-    const pids = await machine.found.processesBelow(container);
-    const own = pids.length === 0 ? undefined : await ownCgroup(machine, container);
+    const pids = (await machine.found.processesBelow(container)).filter(mayKill);
+    const own = pids.length === 0 ? undefined : await ownCgroup(machine, container, isMeant);
     if (own !== undefined) tryWriteKnob(machine.files, own, 'cgroup.kill', '1');
     for (const pid of pids) kill(pid);
     const chased = await chase(machine, kill, Math.max(from, 0));
@@ -102,11 +107,11 @@ async function chase(machine: Machine, kill: (pid: Pid) => boolean, from: number
 }
 
 /** Pins the process, looks again whether it is one of those meant, and only then kills. Whether it was there to be killed. */
-function killPinned({ kernel, found }: Machine, container: Container, pid: Pid, met: Set<Pid>): boolean {
+function killPinned({ kernel }: Machine, pid: Pid, isMeant: (pid: Pid) => boolean, met: Set<Pid>): boolean {
   let pidfd: number | undefined;
   try {
     pidfd = kernel.pidfdOpen(pid);
-    if (!found.isBelow(pid, container)) return false;
+    if (!isMeant(pid)) return false;
     met.add(pid);
     kernel.pidfdSendSignal(pidfd, SIGKILL);
     return true;
@@ -125,10 +130,14 @@ export function cgroupOfInit({ files, hierarchy }: Machine, { init }: Container)
   return directoryOf(hierarchy, unified);
 }
 
-/** The same if nobody but processes of the container and those below it live there. */
-export async function ownCgroup(machine: Machine, container: Container): Promise<string | undefined> {
+/** The same if nobody lives there but who is meant: by default, processes of the container and those below it. */
+export async function ownCgroup(
+  machine: Machine,
+  container: Container,
+  isMeant = (pid: Pid) => machine.found.isBelow(pid, container),
+): Promise<string | undefined> {
   const directory = cgroupOfInit(machine, container);
   if (!container.found || directory === undefined || directory === machine.hierarchy.mountPoint) return undefined;
   const pids = await processes(machine.files, directory);
-  return pids.length > 0 && pids.every((pid) => machine.found.isBelow(pid, container)) ? directory : undefined;
+  return pids.length > 0 && pids.every(isMeant) ? directory : undefined;
 }

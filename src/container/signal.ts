@@ -1,22 +1,16 @@
 import { constants } from 'node:os';
 import { processes } from '../cgroup/cgroup.ts';
 import { FsError, quoted } from '../errno.ts';
-import { readIfThere } from '../files.ts';
 import type { Pid } from '../ids.ts';
-import { capableIn } from '../proc/capability.ts';
-import { namespaceInode } from '../proc/process.ts';
 import { contains, isLive, pathOf, subtree, type Container } from './container.ts';
 import { hasFound } from './kill-found.ts';
 import type { Machine } from './machine.ts';
+import { maySignal, requireMaySignal } from './may-signal.ts';
 import { wayOf } from './ways.ts';
-import { OWN_UID } from '../own-user.ts';
 
 /** signal(7): real-time signals as the C library counts them. */
 const RTMIN = 34;
 const SIGNAL_MAX = 64;
-
-/** capabilities(7) */
-const CAP_KILL = 5;
 
 /** Rounds in which what was forked meanwhile is signalled too. */
 const ROUNDS_LIMIT = 8;
@@ -86,25 +80,6 @@ function send(machine: Machine, container: Container, target: Pid, signal: numbe
   } finally {
     if (pidfd !== undefined) kernel.close(pidfd);
   }
-}
-
-/** EPERM unless a caller of this uid may signal the process. */
-export function requireMaySignal(machine: Machine, target: Pid, uid: number, what: string): void {
-  if (maySignal(machine, target, uid)) return;
-  throw new FsError('EPERM', `Cannot ${what}: process ${target} is not yours (uid ${uid}); ask its owner or root`);
-}
-
-/**
- * kill(2): root, or a caller whose uid is the target's real or saved one, or who has made the user namespace that it is in.
- * A process that is gone bothers nobody. A daemon of the caller's own may do what he may, and the kernel says what that is.
- */
-function maySignal({ files, kernel }: Machine, target: Pid, uid: number): boolean {
-  if (uid === 0 || uid === OWN_UID) return true;
-  const status = readIfThere(files, `/proc/${target}/status`);
-  const [real, , saved] = (/^Uid:\s+(.*)$/m.exec(status ?? '')?.[1] ?? `${uid} ${uid} ${uid}`).split(/\s+/).map(Number);
-  if (real === uid || saved === uid) return true;
-  const userNamespace = namespaceInode(files, 'self', 'user') ?? 0;
-  return capableIn({ kernel }, { uids: [uid, uid, uid], capEffective: 0n, userNamespace }, target, CAP_KILL);
 }
 
 /** `TERM`, `SIGTERM`, `15`, `RTMIN+3`. EINVAL for anything else, 0 included. */

@@ -56,26 +56,44 @@ describe('killFound', () => {
   test.each([[0], [1], [50]])('kills a line of processes that ends where it is seen, after %i hops', async (hops) => {
     using machine = new Hopping(1_000, hops);
     expect(machine.lives).toBe(true);
-    expect(await killFound(machine, machine.store.registry.root, 1_000)).toBe(true);
+    expect(await killFound(machine, machine.store.registry.root, 0, 1_000)).toBe(true);
     expect([machine.lives, machine.kernel.openFds]).toEqual([false, []]);
   });
 
   test('gives up on one that is always ahead, after its time', async () => {
     using machine = new Hopping(1_000, Infinity);
-    expect(await killFound(machine, machine.store.registry.root, 0, 50)).toBe(false);
+    expect(await killFound(machine, machine.store.registry.root, 0, 0, 50)).toBe(false);
     expect(machine.lives).toBe(true);
   });
 
   test('pursues what forks for longer than it waits for the dead', async () => {
     using machine = new Hopping(1_000, 3_000);
-    expect(await killFound(machine, machine.store.registry.root, 0)).toBe(true);
+    expect(await killFound(machine, machine.store.registry.root, 0, 0)).toBe(true);
     expect(machine.lives).toBe(false);
   });
 
   test('waits no longer for who was killed and does not die', async () => {
     using machine = new Hopping(1_000, 0);
     machine.kernel.onSignal = () => undefined;
-    expect(await killFound(machine, machine.store.registry.root, 20)).toBe(false);
+    expect(await killFound(machine, machine.store.registry.root, 0, 20)).toBe(false);
     expect(machine.kernel.calls.filter(([name]) => name === 'pidfdSendSignal').length).toBeGreaterThan(1);
+  });
+
+  test('leaves alone who has become somebody else before its turn, and is done', async () => {
+    using machine = new Hopping(1_000, 1);
+    const is = (pid: number, uid: number) => {
+      machine.cgroupfs.volume.mkdirSync(`/proc/${pid}`, { recursive: true });
+      machine.cgroupfs.volume.writeFileSync(`/proc/${pid}/status`, `Uid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
+    };
+    const alice = 1_001;
+    is(1_000, alice);
+    is(1_003, 0);
+    const live = () => [1_000 as Pid, 1_003 as Pid].filter((pid) => machine.kernel.processes.has(pid));
+    machine.found = { ...machine.found, processesBelow: () => Promise.resolve(live()) };
+    expect(await killFound(machine, machine.store.registry.root, alice, 0)).toBe(true);
+    expect([machine.lives, machine.kernel.calls.filter(([name]) => name === 'pidfdSendSignal').length]).toEqual([
+      true,
+      1,
+    ]);
   });
 });
