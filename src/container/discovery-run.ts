@@ -4,9 +4,13 @@ import type { Pid } from '../ids.ts';
 import { namespaceInode } from '../proc/process.ts';
 import type { Discovery } from './discovery.ts';
 import type { Machine } from './machine.ts';
+import { Quiet } from './quiet.ts';
 
 /** How often it is looked whether anything happened; that costs some 20 µs. */
 export const ROUND_MS = 50;
+
+/** The same while events would tell that anything happens: to be woken costs more than the look. */
+const QUIET_ROUND_MS = 200;
 
 /** How long the first picture waits for events to come. */
 const TRACER_WAIT_MS = 2_000;
@@ -22,12 +26,16 @@ type Events = Pick<TracerOptions, 'exact' | 'initBinary'>;
 /** Looks at the machine again and again, for the daemon's life. */
 export async function runDiscovery(discovery: Discovery, machine: Around, events: Events): Promise<void> {
   const wait = (ms: number) => sleep(ms, undefined, { ref: false });
-  await Promise.race([trace(discovery, machine, events), wait(TRACER_WAIT_MS)]);
+  const quiet = new Quiet();
+  await Promise.race([trace(discovery, machine, events, quiet), wait(TRACER_WAIT_MS)]);
   await discovery.ready();
   for (;;) {
-    await wait(ROUND_MS);
+    const begunMs = performance.now();
+    if (discovery.isQuiet) await quiet.last(QUIET_ROUND_MS);
+    const leftMs = begunMs + ROUND_MS - performance.now();
+    if (leftMs > 0) await wait(leftMs);
     try {
-      await discovery.round();
+      await discovery.round(Math.max(1, Math.floor((performance.now() - begunMs) / ROUND_MS)));
     } catch (cause) {
       machine.log.error({ err: cause }, 'bug: a round of discovery failed');
     }
@@ -39,6 +47,7 @@ async function trace(
   { observer }: Discovery,
   { log, instance, files }: Around,
   { exact, initBinary }: Events,
+  quiet: Quiet,
 ): Promise<void> {
   if (namespaceInode(files, 'self', 'pid') !== INITIAL_PID_NAMESPACE) return;
   await new Promise<void>((settle) => {
@@ -52,10 +61,12 @@ async function trace(
       },
       onEvent: (event) => {
         observer.hear(event, performance.now());
+        quiet.end();
       },
       onEnd: (reason) => {
         settle();
         observer.endTracing();
+        quiet.end();
         log.warn({ reason }, 'no events from the kernel; looking at /proc only');
       },
     });

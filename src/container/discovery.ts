@@ -56,9 +56,15 @@ export class Discovery implements Discoverer {
     return (this.#ready ??= this.#survey());
   }
 
-  /** One look, and what follows from it. */
-  async round(): Promise<void> {
-    const stirred = await this.observer.round(performance.now());
+  /** Whether the next round can wait. */
+  get isQuiet(): boolean {
+    const { fresh, emptied } = this.observer.sets;
+    return this.observer.isQuiet && this.#swept && fresh.size === 0 && emptied.size === 0;
+  }
+
+  /** One look, and what follows from it. `rounds`: see {@link Observer.round}. */
+  async round(rounds = 1): Promise<void> {
+    const stirred = await this.observer.round(performance.now(), rounds);
     if (!this.#swept) this.#sweep();
     if (stirred) for (const container of this.#checks.next(CHECKED_PER_ROUND)) this.#check(container);
     for (const set of [...this.observer.sets.emptied]) this.#emptied(set);

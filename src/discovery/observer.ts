@@ -47,6 +47,8 @@ export class Observer {
   readonly #lineage = new Lineage();
   readonly #sightings = new Sightings(this.#lineage);
   #askForMark: (() => void) | undefined;
+  /** An event was heard, or a task came or went, since the last round began. */
+  #isStirred = true;
   readonly #isSteady: (member: Member) => boolean;
 
   /** `isSteady`: whether a process that was looked at is known to make no namespaces any more. */
@@ -83,6 +85,12 @@ export class Observer {
     return this.isTracing && this.#lineage.exact;
   }
 
+  /** Whether a round can wait: who comes would be heard of, and nobody is to be looked at but the old ones in turns. */
+  get isQuiet(): boolean {
+    const isIdle = this.#waiting.size === 0 && this.#young.size === 0 && this.#sightings.again.size === 0;
+    return this.isTracing && isIdle && !this.#isStirred && !this.#isOverrun && this.#sightings.size === 0;
+  }
+
   /** From now on nothing is missed, with `exact` no change either; `askForMark` makes that an event comes. */
   beginTracing(exact: boolean, askForMark: () => void): void {
     this.#lineage.exact = exact;
@@ -115,13 +123,18 @@ export class Observer {
     while (this.isTracing && this.#sightings.size > 0 && performance.now() < until) await sleep(1);
   }
 
-  /** Looks at what has become due. Answers whether any task of the machine came or went since the last round. */
-  async round(nowMs: number): Promise<boolean> {
+  /**
+   * Looks at what has become due. Answers whether any task of the machine came or went since the last round. `rounds`: of so
+   * many it is the last, the others were left out.
+   */
+  async round(nowMs: number, rounds = 1): Promise<boolean> {
+    this.#isStirred = false;
     if (this.#isOverrun && this.#waiting.size < WAITING_PIDS_LIMIT / 2) {
       this.#isOverrun = false;
       this.#watch.distrust();
     }
     const { candidates, wantsAll, stirred } = this.#watch.news(nowMs, this.isTracing);
+    this.#isStirred ||= stirred;
     this.#expect(wantsAll ? await this.#newOnes(nowMs) : candidates, nowMs);
     const due = [...this.#again(READS_PER_ROUND / 2), ...this.#due(nowMs, READS_PER_ROUND / 2)];
     await forEachPaced(due, (pid) => {
@@ -130,7 +143,7 @@ export class Observer {
     await forEachPaced(this.#youngDue(nowMs, READS_PER_ROUND - due.length), (member) => {
       this.#lookAgain(member, nowMs);
     });
-    await forEachPaced(this.#rotation.next(ROTATED_PER_ROUND), (member) => {
+    await forEachPaced(this.#rotation.next(ROTATED_PER_ROUND * rounds), (member) => {
       this.#looker.glance(member, nowMs);
     });
     this.#wantMark();
@@ -139,6 +152,7 @@ export class Observer {
 
   /** What an event tells; events come in the order in which things happened. */
   hear(event: TraceEvent, nowMs: number): void {
+    this.#isStirred = true;
     if (event.kind === 'lost') {
       this.#watch.distrust();
       this.#sightings.listen();

@@ -14,8 +14,10 @@ describe('Observer, while events are heard', () => {
     await it.pass();
     const reads = vi.spyOn(it.volume, 'readFileSync');
     const lists = vi.spyOn(it.volume.promises, 'readdir');
+    const links = vi.spyOn(it.volume, 'readlinkSync');
+    const readLinksOf = () => links.mock.calls.filter(([file]) => String(file).endsWith('/ns/mnt')).length;
     const readOf = (pid: number) => reads.mock.calls.filter(([file]) => file === `/proc/${pid}/stat`).length;
-    return { ...it, lists, readOf };
+    return { ...it, lists, readOf, readLinksOf };
   };
 
   test('lists nothing, however many come and go', async () => {
@@ -52,5 +54,44 @@ describe('Observer, while events are heard', () => {
     await pass(6_000);
     await pass();
     expect([setOf(9), setOf(10)]).toEqual([observer.sets.machine, expect.anything()]);
+  });
+
+  test('is quiet once nobody is to be looked at, until something is heard', async () => {
+    const { add, tell, pass, setOf, observer } = await heard();
+    /** How many rounds it takes from the mark that says that all is heard. */
+    const untilQuiet = async () => {
+      tell();
+      for (let rounds = 1; ; rounds++) {
+        await pass(50);
+        if (observer.isQuiet) return rounds;
+      }
+    };
+    await untilQuiet();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    tell(1, 10);
+    expect(observer.isQuiet).toBe(false);
+    await pass();
+    await pass();
+    expect([setOf(10) === undefined, observer.isQuiet]).toEqual([false, false]);
+    // It is looked at for three seconds.
+    expect(await untilQuiet()).toBeGreaterThan(50);
+    tell();
+    expect(observer.isQuiet).toBe(false);
+    await untilQuiet();
+    observer.endTracing();
+    expect(observer.isQuiet).toBe(false);
+  });
+
+  test('looks at as many old ones in one round as in those that it stands for', async () => {
+    const { add, observer, readLinksOf, now } = await heard();
+    for (let pid = 100; pid < 140; pid++) {
+      add({ pid, ppid: 1 });
+      observer.look(pid as Pid, now());
+    }
+    const before = readLinksOf();
+    await observer.round(now());
+    const one = readLinksOf() - before;
+    await observer.round(now(), 4);
+    expect([one, readLinksOf() - before - one]).toEqual([4, 16]);
   });
 });
