@@ -65,6 +65,7 @@ async function* among(helpers: Bench['helpers']): AsyncGenerator<Row> {
   const firstMs = Number(/"ms":(\d+),"msg":"the first picture/.exec(readFileSync(logOf(tree), 'utf8'))?.[1]);
   yield { what: 'the first picture, 5,000 processes', unit: 'ms', ours: firstMs, atMost: { of: 'ours', limit: 1_000 } };
   yield { what: 'share of a core among 5,000 processes, at first', unit: '%', ours: await cpuShare(tree) };
+  await sleep(SETTLE_MS);
   yield share('share of a core among 5,000 processes', await cpuShare(tree), 2);
   yield {
     ...{ what: 'the slowest stat during the first picture', unit: 'ms', ours: stats.slowestNs / 1e6 },
