@@ -13,6 +13,9 @@ const AWAKE_CPUS_LIMIT = 16;
 /** How long they are kept awake for a piece of work that does not end. */
 const AWAKE_LIMIT_MS = 20;
 
+/** Work that begins so soon after other ended is one of many in a row: after it, they are kept awake as long for the next. */
+const ROW_MS = 5;
+
 /** Asks the kernel for so many microseconds. */
 export type AskLatency = (us: number) => void;
 
@@ -25,8 +28,12 @@ export class CpuLatency {
   readonly #ask: AskLatency | undefined;
   /** What is under way and not too old, the oldest first, and when that began. */
   readonly #works = new Map<object, number>();
+  /** When the last ended. */
+  #endedMs = -Infinity;
+  #isRow = false;
   #isAwake = false;
-  #timer: NodeJS.Timeout | undefined;
+  #limitTimer: NodeJS.Timeout | undefined;
+  #rowTimer: NodeJS.Timeout | undefined;
 
   /** `ask`: `undefined` where that is not to be had; then nothing is done. */
   constructor(ask: AskLatency | undefined = openLatency()) {
@@ -35,13 +42,24 @@ export class CpuLatency {
 
   begin(work: object): void {
     if (!this.#ask) return;
-    this.#works.set(work, performance.now());
-    this.#timer ??= this.#lookIn(AWAKE_LIMIT_MS);
+    const nowMs = performance.now();
+    this.#isRow = nowMs - this.#endedMs < ROW_MS;
+    this.#works.set(work, nowMs);
+    this.#limitTimer ??= this.#lookIn(AWAKE_LIMIT_MS);
     this.#set(true);
   }
 
   end(work: object): void {
-    if (this.#works.delete(work) && this.#works.size === 0) this.#set(false);
+    if (!this.#works.delete(work) || this.#works.size > 0) return;
+    this.#endedMs = performance.now();
+    if (this.#isRow) this.#rowTimer = this.#rowTimer?.refresh() ?? this.#endRowIn(ROW_MS);
+    else this.#set(false);
+  }
+
+  #endRowIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      if (this.#works.size === 0) this.#set(false);
+    }, ms).unref();
   }
 
   /** One timer for all, however many begin and end meanwhile. */
@@ -53,11 +71,11 @@ export class CpuLatency {
 
   #forgetOld(): void {
     const nowMs = performance.now();
-    this.#timer = undefined;
+    this.#limitTimer = undefined;
     for (const [work, begunMs] of this.#works) {
       const leftMs = begunMs + AWAKE_LIMIT_MS - nowMs;
       if (leftMs > 0) {
-        this.#timer = this.#lookIn(leftMs);
+        this.#limitTimer = this.#lookIn(leftMs);
         return;
       }
       this.end(work);
