@@ -6,7 +6,13 @@ import { soak } from './soak.ts';
  */
 const ENTERS = 2_000;
 
+const WHAT: readonly (string | undefined)[] = [undefined, 'daemon', 'targets'];
+
 const [enters = String(ENTERS), what] = process.argv.slice(2);
+if (!/^[1-9]\d*$/.test(enters) || !WHAT.includes(what)) {
+  console.error('usage: npm run soak:enter [ENTERS [daemon|targets]]');
+  process.exit(2);
+}
 const result = await soak({ enters: Number(enters), killDaemon: what === 'daemon', killTargets: what === 'targets' });
 const { us, lost, faults } = result;
 const at = (share: number) => ((us[Math.floor(us.length * share)] ?? 0) / 1000).toFixed(2);
