@@ -37,6 +37,7 @@ static struct {
 	size_t size, place_word;
 	int note;
 	bool stepped, begun;
+	bool halted; /* it is asked to stop before it does anything else */
 } call;
 
 static void set_mask(uint64_t bits)
@@ -236,10 +237,17 @@ static bool is_before_call(void)
 	return !get_registers(now, &size) && memcmp(now + at, call.registers + at, 8) == 0;
 }
 
+/* Before anybody hears that it took too long, and lets it go on: a call that it has not begun by now, it makes not. One that is
+ * not stepped stops again at its entry anyway. */
+void halt(void)
+{
+	call.halted = call.stepped && ptrace(PTRACE_INTERRUPT, tracee.pid, NULL, NULL) == 0;
+}
+
 /* Until it stands still before its call, or has made it and is told of no step any more. False if that is not to be. */
 static bool await_step_or_none(void)
 {
-	if (ptrace(PTRACE_INTERRUPT, tracee.pid, NULL, NULL))
+	if (!call.halted)
 		return false;
 	for (;;) {
 		int status = next_status();

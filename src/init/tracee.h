@@ -62,6 +62,7 @@ bool is_event(int status);
 
 /* calls.c; EINVAL for what is no program. */
 int run_program(const struct program *program, int64_t *results);
+void halt(void);
 _Noreturn void let_go_late(void);
 
 #endif

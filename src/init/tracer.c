@@ -190,6 +190,8 @@ static void run(const struct command *command, const char *body)
 		error = run_program(&program, results);
 	if (!error)
 		let_go();
+	if (error == ETIMEDOUT && is_traced())
+		halt();
 	tell(RUN, error, results, command->count * sizeof(*results));
 	if (error == ETIMEDOUT && is_traced())
 		let_go_late();
