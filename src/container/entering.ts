@@ -3,6 +3,7 @@ import type { Call, Tracee } from '../kernel/tracee.ts';
 import type { Provided } from '../kernel/tracer-link.ts';
 import { accountFor } from '../proc/accounts.ts';
 import { factsOf } from '../proc/facts.ts';
+import type { NamespaceKind } from '../namespaces.ts';
 import type { Sight } from '../proc/sight.ts';
 import { mayTraceAnybody } from '../proc/tracing-rule.ts';
 import { anyMoveOf, join as joinCgroup, moveBack, moveOf, procsOf, type CgroupMove } from './enter-cgroup.ts';
@@ -22,7 +23,7 @@ import {
   type Wanted,
 } from './enter-checks.ts';
 import type { EnteredBy } from './entered.ts';
-import { forget, knownOf } from './init-namespaces.ts';
+import { forget, knownOf, type KnownNamespaces } from './init-namespaces.ts';
 import { joining } from './joining.ts';
 import type { Machine } from './machine.ts';
 import { recordRefusal } from './refusal.ts';
@@ -51,6 +52,9 @@ export interface Plan {
   /** Absent for what a former daemon answered. */
   readonly request: EnterRequest | undefined;
 }
+
+/** Ways to join one container that are kept: from so many places; then they are made anew. */
+const JOININGS_LIMIT = 64;
 
 interface AtOnce {
   readonly calls: readonly Call[];
@@ -157,7 +161,7 @@ export class Entering {
     const becomesRoot = missing.includes('user') && isNobodyThere(this.#machine, entry, seen, what);
     const move = moveOf(this.#machine, entry, seen);
     const provided = { facts: [...known.facts, ...factsOf(seen)], joins: move && procsOf(move.to) };
-    return { calls: joining(initPid, missing, becomesRoot), provided, move };
+    return { calls: joiningOf(known, initPid, missing, becomesRoot), provided, move };
   }
 
   /** False if something has changed; it stands still then. */
@@ -195,4 +199,17 @@ export class Entering {
   #note(begun: boolean, request: EnterRequest | undefined): void {
     note(this.#machine, this.#plan.entry, this.#plan.by, request?.unique, begun);
   }
+}
+
+function joiningOf(
+  { joinings }: KnownNamespaces,
+  initPid: number,
+  missing: readonly NamespaceKind[],
+  becomesRoot: boolean,
+): readonly Call[] {
+  const key = `${initPid} ${becomesRoot} ${missing.join()}`;
+  const calls = joinings.get(key) ?? joining(initPid, missing, becomesRoot);
+  if (joinings.size >= JOININGS_LIMIT) joinings.clear();
+  joinings.set(key, calls);
+  return calls;
 }

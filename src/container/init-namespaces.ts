@@ -1,4 +1,5 @@
 import type { FileAccess } from '../files.ts';
+import type { Call } from '../kernel/tracee.ts';
 import type { Fact } from '../kernel/tracer-link.ts';
 import { lifeOf, linksAre } from '../proc/facts.ts';
 import { readLinks } from '../proc/scan.ts';
@@ -9,6 +10,8 @@ export interface KnownNamespaces {
   /** See `readLinks`. */
   readonly links: readonly string[];
   readonly facts: readonly Fact[];
+  /** How to join them, by what is missing: most who enter come from the same place. */
+  readonly joinings: Map<string, readonly Call[]>;
 }
 
 const KNOWN = new WeakMap<NonNullable<Container['init']>, KnownNamespaces>();
@@ -25,7 +28,7 @@ export function knownOf(files: FileAccess, { init, bundle, found }: Container): 
   if (!links) return undefined;
   const isOurs = bundle === undefined && !found;
   const facts = [lifeOf(init.pid, init.startTime), ...(isOurs ? [] : linksAre(init.pid, links))];
-  const read = { links, facts };
+  const read = { links, facts, joinings: new Map<string, readonly Call[]>() };
   KNOWN.set(init, read);
   return read;
 }

@@ -27,6 +27,9 @@ export interface Memory {
   vdso(pid: Pid): bigint | undefined;
 }
 
+/** Of calls that are made again and again, where a process is interrupted at the instruction. */
+const PROGRAMS = new WeakMap<readonly Call[], Program>();
+
 /** A process of somebody else that stands still and can be made to do system calls. */
 export class Tracee {
   readonly #link: TracerLink;
@@ -86,7 +89,8 @@ export class Tracee {
       await this.stopped();
       return false;
     }
-    const program = this.#program(calls, instruction);
+    const program = PROGRAMS.get(calls) ?? this.#program(calls, instruction);
+    PROGRAMS.set(calls, program);
     const { stopped, ran } = await this.#orRelease('stop', () =>
       this.#link.seizeAndRun(this.#pid, this.#registersWanted(), program, provided),
     );

@@ -33,6 +33,9 @@ const SPENT_AFTER: ReadonlySet<number> = new Set([constants.errno.EBUSY, constan
 
 const NOTHING = Buffer.alloc(0);
 
+/** As they are sent. */
+const STEPS = new WeakMap<readonly Step[], Buffer>();
+
 /** `struct command`, by name. */
 interface Command {
   readonly size?: number;
@@ -138,7 +141,8 @@ export class TracerProcess implements TracerLink {
     { steps, place, placeWord, resultWord, callNote = 0 }: Program,
     { facts = 0, joins }: { readonly facts?: number; readonly joins?: string | undefined } = {},
   ): Buffer {
-    const body = Buffer.concat(steps.map(stepBytes));
+    const body = STEPS.get(steps) ?? Buffer.concat(steps.map(stepBytes));
+    STEPS.set(steps, body);
     const file = Buffer.from(joins === undefined ? '' : `${joins}\0`);
     const lengths = { steps: body.length, facts, joins: file.length };
     const head = this.#command(RUN, { count: steps.length, resultWord, placeWord, callNote, ...lengths, place });
