@@ -194,7 +194,9 @@ export class DeviceSession {
     const begun = performance.now();
     const { unique } = decoded.request;
     const interruption = new Interruption();
-    this.#cpuLatency.begin(interruption);
+    // What the kernel leaves to root, nobody else has by asking us. Its own requests, which nobody waits for, have pid 0.
+    const { uid, pid } = decoded.request.caller;
+    if (uid === 0 && pid !== 0) this.#cpuLatency.begin(interruption);
     this.#underWay.set(unique, interruption);
     const request = {
       ...decoded.request,

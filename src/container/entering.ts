@@ -208,7 +208,9 @@ function joiningOf(
   becomesRoot: boolean,
 ): readonly Call[] {
   const key = `${initPid} ${becomesRoot} ${missing.join()}`;
-  const calls = joinings.get(key) ?? joining(initPid, missing, becomesRoot);
+  const known = joinings.get(key);
+  if (known) return known;
+  const calls = joining(initPid, missing, becomesRoot);
   if (joinings.size >= JOININGS_LIMIT) joinings.clear();
   joinings.set(key, calls);
   return calls;

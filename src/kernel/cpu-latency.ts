@@ -94,7 +94,13 @@ function openLatency(): AskLatency | undefined {
   if (availableParallelism() > AWAKE_CPUS_LIMIT) return undefined;
   try {
     const fd = openSync(PM_QOS, 'w');
-    return (us) => writeSync(fd, Int32Array.of(us));
+    return (us) => {
+      try {
+        writeSync(fd, Int32Array.of(us));
+      } catch {
+        // What it is for goes on without.
+      }
+    };
   } catch {
     return undefined;
   }

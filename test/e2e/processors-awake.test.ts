@@ -56,6 +56,26 @@ it('processors are kept awake for whoever waits, and sleep when nobody does', as
   await eventually(mayAllSleep, 'all is done');
 });
 
+it('processors are kept awake for nobody but root', async ({ skip }) => {
+  skip(whyNot() !== undefined, whyNot());
+  await using tree = await mounted();
+  const asked = new Set<number>();
+  let isDone = false;
+  const read = tree.ok(
+    'setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "for i in \\$(seq 200); do cat .stat; done"',
+  );
+  void read.finally(() => {
+    isDone = true;
+  });
+  await eventually(mayAllSleep, 'the mount is done');
+  while (!isDone) {
+    asked.add(latency());
+    await new Promise(setImmediate);
+  }
+  await read;
+  expect(asked).not.toContain(0);
+});
+
 it('processors sleep while something takes long', async ({ skip }) => {
   skip(whyNot() !== undefined, whyNot());
   await using tree = await mounted();
