@@ -17,6 +17,8 @@ PIDFD_GETFD = 438
 DESCRIPTORS = range(3, 16)
 HELLO = -1
 WAIT_S = 5
+# Within this the launcher has read what an init had said before it was stopped, and lets go of it.
+READ_MS = 100
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,8 +53,15 @@ def channel_of(pidfd):
     return None
 
 
+def is_too_late(channel):
+    """Whether the init whose channel this is had said before that it is ready: nobody reads it any more."""
+    gone = select.poll()
+    gone.register(channel, 0)
+    return bool(gone.poll(READ_MS))
+
+
 def take(pid):
-    """The channel of an init, which is stopped again and again while it comes to be."""
+    """The channel of an init that is not ready, which is stopped again and again while it comes to be."""
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
@@ -64,7 +73,7 @@ def take(pid):
         while time.monotonic() < end and not ended.poll(0):
             signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
             channel = channel_of(pidfd)
-            if channel:
+            if channel and not is_too_late(channel):
                 return channel
             signal.pidfd_send_signal(pidfd, signal.SIGCONT)
             with open(f"/proc/{pid}/comm") as name, open(f"/proc/{pid}/wchan") as where:
