@@ -131,7 +131,7 @@ it('passes on once what a terminal sends to all', async () => {
     'print("up", flush=True); time.sleep(2); print("got", len(got))';
   copyFileSync(TERMINAL, path.join(user.home, 'terminal.py'));
   const shown = await user.ok(
-    `python3 terminal.py '${JSON.stringify(['\u0003|got'])}' nsdir shell -- python3 -c '${counter}' 2>&1`,
+    `python3 terminal.py '${JSON.stringify(['|up', '\u0003|got'])}' nsdir shell -- python3 -c '${counter}' 2>&1`,
   );
   expect(shown).toMatch(/up[^]*got 1\s[^]*status 0$/);
 });

@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { detached, processesOf } from './containers.ts';
 import { eventually, mounted, type Mounted } from './mounted.ts';
 import { signal } from './pinned.ts';
+
+/** Longer than processors are kept awake for what is done (src/kernel/cpu-latency.ts). */
+const REST_MS = 100;
 
 /** A process that cannot be frozen until it is let go: it waits for an answer of a daemon that stands still. */
 export interface Stuck extends AsyncDisposable {
@@ -12,6 +16,8 @@ export async function stuckIn(tree: Mounted, name: string): Promise<Stuck> {
   const other = await mounted();
   await other.ok('mkdir it; echo running > it/.state');
   const daemon = other.daemon();
+  // At rest: what it asks of the kernel while it works, it would ask for until it goes on.
+  await sleep(REST_MS);
   signal(daemon, 'SIGSTOP');
   let stands = true;
   const letGo = () => {

@@ -1,7 +1,8 @@
 """terminal.py LINES COMMAND...: runs a command on a terminal of 33 x 77, and types.
 
 LINES is a JSON list of "TEXT|EXPECTED": each is typed when what went before has been seen, and EXPECTED, or a pause where
-there is none, is waited for. "RESIZE ROWS COLUMNS" sets the size instead. Shows what the command showed, and its status.
+there is none, is waited for. "RESIZE ROWS COLUMNS" sets the size instead; nothing is typed without a TEXT, and EXPECTED may
+have been seen already. Shows what the command showed, and its status.
 """
 import fcntl
 import json
@@ -29,8 +30,10 @@ def main(lines, command):
     wait_for(terminal, shown, 0, None, 2)
     for line in lines:
         text, _, expected = line.partition("|")
-        seen = len(shown)
-        if text.startswith("RESIZE"):
+        seen = len(shown) if text else 0
+        if not text:
+            pass
+        elif text.startswith("RESIZE"):
             resize(terminal, *map(int, text.split()[1:]))
         elif ord(text[0]) < 32:
             os.write(terminal, text.encode())
