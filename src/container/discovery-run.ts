@@ -4,13 +4,10 @@ import type { Pid } from '../ids.ts';
 import { namespaceInode } from '../proc/process.ts';
 import type { Discovery } from './discovery.ts';
 import type { Machine } from './machine.ts';
-import { Quiet } from './quiet.ts';
+import { Quiet, quietRoundMs } from './quiet.ts';
 
 /** How often it is looked whether anything happened; that costs some 20 µs. */
 export const ROUND_MS = 50;
-
-/** The same while events would tell that anything happens: to be woken costs more than the look. */
-const QUIET_ROUND_MS = 200;
 
 /** How long the first picture waits for events to come. */
 const TRACER_WAIT_MS = 2_000;
@@ -31,7 +28,8 @@ export async function runDiscovery(discovery: Discovery, machine: Around, events
   await discovery.ready();
   for (;;) {
     const begunMs = performance.now();
-    if (discovery.isQuiet) await quiet.last(QUIET_ROUND_MS);
+    const quietMs = Math.min(discovery.quietUntilMs - begunMs, quietRoundMs(discovery.observer.roundsPerTurn * ROUND_MS));
+    if (quietMs > ROUND_MS) await quiet.last(quietMs);
     const leftMs = begunMs + ROUND_MS - performance.now();
     if (leftMs > 0) await wait(leftMs);
     try {

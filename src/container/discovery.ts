@@ -56,10 +56,10 @@ export class Discovery implements Discoverer {
     return (this.#ready ??= this.#survey());
   }
 
-  /** Whether the next round can wait. */
-  get isQuiet(): boolean {
+  /** Until when the next round can wait unless an event comes; -Infinity if it cannot. */
+  get quietUntilMs(): number {
     const { fresh, emptied } = this.observer.sets;
-    return this.observer.isQuiet && this.#swept && fresh.size === 0 && emptied.size === 0;
+    return this.#swept && fresh.size === 0 && emptied.size === 0 ? this.observer.quietUntilMs : -Infinity;
   }
 
   /** One look, and what follows from it. `rounds`: see {@link Observer.round}. */

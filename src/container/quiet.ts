@@ -1,3 +1,14 @@
+/** How long a round waits while nothing happens, and events would tell: to be woken costs more than the look. */
+const QUIET_ROUND_MS = 200;
+const QUIET_ROUND_MAX_MS = 1_000;
+
+/** Where all processes are looked at in turns of `turnMs`, a round more or less in so many changes little. */
+const QUIET_ROUNDS_PER_TURN = 16;
+
+export function quietRoundMs(turnMs: number): number {
+  return Math.min(Math.max(turnMs / QUIET_ROUNDS_PER_TURN, QUIET_ROUND_MS), QUIET_ROUND_MAX_MS);
+}
+
 /** A time in which nothing happens. */
 export class Quiet {
   #end: (() => void) | undefined;

@@ -26,6 +26,9 @@ export const READS_PER_ROUND = 512;
 /** Of the old ones, so many are looked at again in a round, in turns: what makes namespaces late and silently is found so. */
 export const ROTATED_PER_ROUND = 4;
 
+/** Of more young ones somebody is due soon, without a look at each. */
+const FEW_YOUNG = 64;
+
 /** New pids that wait to be looked at. Beyond it /proc is listed once they are half as many. */
 export const WAITING_PIDS_LIMIT = 16_384;
 
@@ -85,10 +88,21 @@ export class Observer {
     return this.isTracing && this.#lineage.exact;
   }
 
-  /** Whether a round can wait: who comes would be heard of, and nobody is to be looked at but the old ones in turns. */
-  get isQuiet(): boolean {
-    const isIdle = this.#waiting.size === 0 && this.#young.size === 0 && this.#sightings.again.size === 0;
-    return this.isTracing && isIdle && !this.#isStirred && !this.#isOverrun && this.#sightings.size === 0;
+  /**
+   * Until when a round can wait unless an event comes: who comes would be heard of, and nobody is to be looked at but the old
+   * ones in turns. -Infinity if it cannot.
+   */
+  get quietUntilMs(): number {
+    const isBusy = this.#isStirred || this.#isOverrun || this.#sightings.again.size > 0 || this.#sightings.size > 0;
+    if (!this.isTracing || isBusy || this.#young.size > FEW_YOUNG) return -Infinity;
+    // Who waits is in the order of when he is due.
+    const [first = Infinity] = this.#waiting.values();
+    return Math.min(first, ...Array.from(this.#young, ({ dueMs }) => dueMs));
+  }
+
+  /** Rounds in which all processes are looked at again once. */
+  get roundsPerTurn(): number {
+    return this.sets.memberCount / ROTATED_PER_ROUND;
   }
 
   /** From now on nothing is missed, with `exact` no change either; `askForMark` makes that an event comes. */

@@ -70,6 +70,10 @@ export class Sets {
     return this.#byPid.values();
   }
 
+  get memberCount(): number {
+    return this.#byPid.size;
+  }
+
   all(): IterableIterator<NsSet> {
     return this.#byKey.values();
   }

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { Quiet } from '../../../src/container/quiet.ts';
+import { Quiet, quietRoundMs } from '../../../src/container/quiet.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -31,4 +31,13 @@ test.each<[string, number, (quiet: Quiet) => void]>([
   expect(isOver).toBe(true);
   await lasting;
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test.each([
+  [100, 200],
+  [3_200, 200],
+  [8_000, 500],
+  [62_500, 1_000],
+])('of a turn of %i ms a round takes at most %i ms', (turnMs, ms) => {
+  expect(quietRoundMs(turnMs)).toBe(ms);
 });

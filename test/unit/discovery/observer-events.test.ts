@@ -56,30 +56,49 @@ describe('Observer, while events are heard', () => {
     expect([setOf(9), setOf(10)]).toEqual([observer.sets.machine, expect.anything()]);
   });
 
-  test('is quiet once nobody is to be looked at, until something is heard', async () => {
-    const { add, tell, pass, setOf, observer } = await heard();
-    /** How many rounds it takes from the mark that says that all is heard. */
-    const untilQuiet = async () => {
+  test('is quiet until somebody is to be looked at, or something is heard', async () => {
+    const { add, tell, pass, setOf, observer, now } = await heard();
+    /** Whenever it is quiet until then, as a round follows it; from the mark that says that all is heard. */
+    const quietTimes = async () => {
       tell();
-      for (let rounds = 1; ; rounds++) {
+      const times: number[] = [];
+      for (;;) {
         await pass(50);
-        if (observer.isQuiet) return rounds;
+        const waitMs = observer.quietUntilMs - now();
+        if (waitMs === Infinity) return times;
+        if (waitMs <= 50) continue;
+        times.push(waitMs);
+        await pass(waitMs - 50);
       }
     };
-    await untilQuiet();
+    expect(await quietTimes()).toEqual([]);
     add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
     tell(1, 10);
-    expect(observer.isQuiet).toBe(false);
+    expect(observer.quietUntilMs).toBe(-Infinity);
     await pass();
     await pass();
-    expect([setOf(10) === undefined, observer.isQuiet]).toEqual([false, false]);
-    // It is looked at for three seconds.
-    expect(await untilQuiet()).toBeGreaterThan(50);
+    expect(setOf(10)).toBeDefined();
+    // It is looked at for three seconds, more and more seldom.
+    const times = await quietTimes();
+    expect([times.length, times.at(-1)! > 1_000]).toEqual([4, true]);
     tell();
-    expect(observer.isQuiet).toBe(false);
-    await untilQuiet();
+    expect(observer.quietUntilMs).toBe(-Infinity);
+    await quietTimes();
     observer.endTracing();
-    expect(observer.isQuiet).toBe(false);
+    expect(observer.quietUntilMs).toBe(-Infinity);
+  });
+
+  test('is not quiet beside many who are to be looked at soon', async () => {
+    const { add, tell, pass, observer } = await heard();
+    for (let pid = 1000; pid < 1100; pid++) {
+      add({ pid, ppid: 1 });
+      tell(1, pid);
+    }
+    await pass();
+    await pass();
+    tell();
+    await pass(50);
+    expect(observer.quietUntilMs).toBe(-Infinity);
   });
 
   test('looks at as many old ones in one round as in those that it stands for', async () => {
