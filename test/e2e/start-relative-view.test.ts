@@ -1,6 +1,10 @@
+import { copyFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { expect, it } from 'vitest';
-import { inside, okInside } from '../support/containers.ts';
+import { inside, okInside, scratch } from '../support/containers.ts';
 import { mounted } from '../support/mounted.ts';
+
+const BY_HANDLE = new URL('../support/by-handle.py', import.meta.url).pathname;
 
 it('shows a container its own subtree at the mount point', async () => {
   await using tree = await mounted();
@@ -45,6 +49,19 @@ it('finds no way up in the descriptors, working directories and roots of its pro
     'for at in /proc/[0-9]*/fd/* /proc/[0-9]*/cwd /proc/[0-9]*/root; do ls $at/.. $at/../..; done',
   );
   expect(seen.stdout).not.toContain('other-container');
+});
+
+it('finds nothing outside by file handles, also such as nobody gave out', async ({ skip }) => {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  skip(major < 6 || (major === 6 && minor < 9), 'this kernel takes such handles (before Linux 6.9)');
+  await using tree = await mounted();
+  using files = scratch();
+  await tree.ok('mkdir web web/job other other/secret');
+  copyFileSync(BY_HANDLE, files.at('by-handle.py'));
+  // They are known to the kernel by now.
+  const inodes = (await tree.ok('stat -c %i . other other/secret')).split('\n').join(' ');
+  const opened = await okInside(tree, 'web', `python3 ${files.at('by-handle.py')} ${tree.dir} ${inodes} $(seq 20)`);
+  expect(opened).toBe('138 tried');
 });
 
 it('is told by .self which container it is in, from where it looks', async () => {
