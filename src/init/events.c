@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURN_MS 2
+#define TURN_MS 10
 /* A bomb of ten thousand processes a second says as much in half a minute. */
 #define KEPT_BYTES_LIMIT (32 << 20)
 /* After a burst of more than this its memory is given back. */
