@@ -28,10 +28,9 @@ export async function runDiscovery(discovery: Discovery, machine: Around, events
   await discovery.ready();
   for (;;) {
     const begunMs = performance.now();
-    const quietMs = Math.min(
-      discovery.quietUntilMs - begunMs,
-      quietRoundMs(discovery.observer.roundsPerTurn * ROUND_MS),
-    );
+    const leftQuietMs = discovery.quietUntilMs - begunMs;
+    const roundMs = quietRoundMs(discovery.observer.roundsPerTurn * ROUND_MS, leftQuietMs === Infinity);
+    const quietMs = Math.min(leftQuietMs, roundMs);
     if (quietMs > ROUND_MS) await quiet.last(quietMs);
     const leftMs = begunMs + ROUND_MS - performance.now();
     if (leftMs > 0) await wait(leftMs);

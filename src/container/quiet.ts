@@ -5,8 +5,9 @@ const QUIET_ROUND_MAX_MS = 1_000;
 /** Where all processes are looked at in turns of `turnMs`, a round more or less in so many changes little. */
 const QUIET_ROUNDS_PER_TURN = 16;
 
-export function quietRoundMs(turnMs: number): number {
-  return Math.min(Math.max(turnMs / QUIET_ROUNDS_PER_TURN, QUIET_ROUND_MS), QUIET_ROUND_MAX_MS);
+/** `areAllOld`: it is not likely that anybody makes namespaces now, which those who are young do. */
+export function quietRoundMs(turnMs: number, areAllOld: boolean): number {
+  return Math.min(Math.max(turnMs / QUIET_ROUNDS_PER_TURN, areAllOld ? QUIET_ROUND_MS : 0), QUIET_ROUND_MAX_MS);
 }
 
 /** A time in which nothing happens. */

@@ -34,10 +34,10 @@ test.each<[string, number, (quiet: Quiet) => void]>([
 });
 
 test.each([
-  [100, 200],
-  [3_200, 200],
-  [8_000, 500],
-  [62_500, 1_000],
-])('of a turn of %i ms a round takes at most %i ms', (turnMs, ms) => {
-  expect(quietRoundMs(turnMs)).toBe(ms);
+  [160, 200, 10],
+  [3_200, 200, 200],
+  [8_000, 500, 500],
+  [62_500, 1_000, 1_000],
+])('of a turn of %i ms a round takes at most %i ms, while some are young %i', (turnMs, ms, whileYoungMs) => {
+  expect([quietRoundMs(turnMs, true), quietRoundMs(turnMs, false)]).toEqual([ms, whileYoungMs]);
 });
