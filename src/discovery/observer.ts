@@ -102,7 +102,7 @@ export class Observer {
 
   /** Rounds in which all processes are looked at again once. */
   get roundsPerTurn(): number {
-    return this.sets.memberCount / ROTATED_PER_ROUND;
+    return this.sets.size / ROTATED_PER_ROUND;
   }
 
   /** From now on nothing is missed, with `exact` no change either; `askForMark` makes that an event comes. */

@@ -70,10 +70,6 @@ export class Sets {
     return this.#byPid.values();
   }
 
-  get memberCount(): number {
-    return this.#byPid.size;
-  }
-
   all(): IterableIterator<NsSet> {
     return this.#byKey.values();
   }
