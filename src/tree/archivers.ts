@@ -9,7 +9,7 @@ const ARCHIVERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Programs that are many in one: what they do is their name, or their first argument. */
-const MANY_IN_ONE: ReadonlySet<string> = new Set(['busybox', 'toybox']);
+export const MANY_IN_ONE: ReadonlySet<string> = new Set(['busybox', 'toybox']);
 
 /** Whether the process may be an archiver: by its name alone, which is known without any wait. */
 export function mayBeArchiver(files: Pick<FileAccess, 'readFileSync'>, pid: Pid): boolean {

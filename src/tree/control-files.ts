@@ -5,8 +5,10 @@ import { FsError } from '../errno.ts';
 import { accountFor } from '../proc/accounts.ts';
 import { pidFor } from '../proc/pid-view.ts';
 import type { ControlEntry, Text } from './control/entry.ts';
+import { nsproxy } from './control/nsproxy.ts';
 import { EventStreams } from './event-streams.ts';
 import { O_ACCMODE, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, type Attr, type Opened, type Request } from './filesystem.ts';
+import { isSeenByLinker } from './linking.ts';
 import { nodeId, serialOf, type NodeId } from './node-id.ts';
 import { OpenFiles } from './open-files.ts';
 import { OpenNodes } from './open-nodes.ts';
@@ -64,6 +66,9 @@ export class ControlFiles {
       if (this.#plain.isOpen(id)) return silentAttr(node);
       if (this.#reading.has(id)) return controlAttr(container, control, 0, 0);
       if ((control.mode(container) & S_IFMT) === S_IFDIR) return controlAttr(container, control, 0, 0);
+      if (control === nsproxy && isSeenByLinker(this.#machine.files, container, request.caller.pid)) {
+        return silentAttr(node);
+      }
       throw silent(control);
     }
     const type = control.mode(container) & S_IFMT;

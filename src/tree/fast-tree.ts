@@ -5,6 +5,7 @@ import type { Pid, Serial } from '../ids.ts';
 import { bundle, isRemovable } from './control/bundle.ts';
 import type { ControlEntry, Places } from './control/entry.ts';
 import { isAsking, ns } from './control/ns.ts';
+import { nsproxy } from './control/nsproxy.ts';
 import { proxy } from './control/proxy.ts';
 import { entryNamed, isSubdirectory } from './control/table.ts';
 import {
@@ -109,7 +110,7 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
   return {
     lookup: (request, parent, name) => {
       if (isProxy(parent)) return lookupEntered(request, name);
-      return isWaitingName(name) && !isChild(parent, name) ? DEFER : (view.find(parent, name) ?? ABSENT);
+      return isWaitingName(name) && !isChild(parent, name) ? DEFER : (view.find(parent, name) ?? absent(name));
     },
     getattr: (_request, id) => (isOfMainThread(id) ? DEFER : getattr(id)),
     readlink: (request, id) => {
@@ -170,6 +171,11 @@ export function fastTree({ view, places, firstHandle, onHidden }: FastTreeOption
 
   function isChild(parent: NodeId, name: string): boolean {
     return view.registry.get(serialOf(parent))?.children.has(name) === true;
+  }
+
+  /** What nobody sees but who links it is told of by the main thread. */
+  function absent(name: string): Instead {
+    return name === nsproxy.name ? DEFER : ABSENT;
   }
 
   /** Most who are linked have not entered yet, which the registry knows. */

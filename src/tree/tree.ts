@@ -12,6 +12,7 @@ import { BundleLinks } from './bundle-links.ts';
 import { ControlFiles, silentAttr, type ControlNode } from './control-files.ts';
 import { bundle, isRemovable } from './control/bundle.ts';
 import { isAsking, ns } from './control/ns.ts';
+import { nsproxy } from './control/nsproxy.ts';
 import { proxy } from './control/proxy.ts';
 import { entryNamed } from './control/table.ts';
 import {
@@ -29,13 +30,14 @@ import {
   type Request,
   type TreeListener,
 } from './filesystem.ts';
+import { isSeenByLinker } from './linking.ts';
 import { nodeId, serialOf, type NodeId } from './node-id.ts';
 import { NewNames } from './new-names.ts';
 import { endWishes, wish } from './ns-wishes.ts';
 import { ProxyDirectory } from './proxy-directory.ts';
 import { isProxyId } from './proxy-id.ts';
 import { isWaitingId } from './waiting-bundles.ts';
-import { checkLength, directoryAttr, hasUnlinked, View } from './view.ts';
+import { checkLength, controlAttr, directoryAttr, hasUnlinked, View } from './view.ts';
 
 /** RENAME_EXCHANGE (rename(2)). */
 const EXCHANGE = 2;
@@ -68,7 +70,12 @@ export class Tree implements Filesystem {
     const { container, within } = this.#view.directory(parent);
     checkLength(name);
     if (within === proxy) return this.#proxy.lookup(request, container, name);
-    return (within ? undefined : this.#bundles.waiting.lookup(container, name)) ?? this.#view.lookup(parent, name);
+    const waiting = within ? undefined : this.#bundles.waiting.lookup(container, name);
+    if (waiting) return waiting;
+    if (!within && name === nsproxy.name && isSeenByLinker(this.#machine.files, container, request.caller.pid)) {
+      return { attr: controlAttr(container, nsproxy, 0), cacheable: false, fleeting: true };
+    }
+    return this.#view.lookup(parent, name);
   }
 
   async getattr(request: Request, id: NodeId): Promise<Attr> {

@@ -23,7 +23,7 @@ it.each([
   ['ln -sf', (dir: string, pid: number) => `ln -sf ${dir}/web .proxy/${pid}`],
   ['busybox ln -s', (dir: string, pid: number) => `busybox ln -s ${dir}/web .proxy/${pid}`],
   ['busybox ln -sf', (dir: string, pid: number) => `busybox ln -sf ${dir}/web .proxy/${pid}`],
-  ['ln', (_: string, pid: number) => `ln web/.nsproxy .proxy/${pid}`],
+  ['ln, after others looked', (_: string, pid: number) => `! test -e web/.nsproxy && ln web/.nsproxy .proxy/${pid}`],
   ['ln -f', (_: string, pid: number) => `ln -f web/.nsproxy .proxy/${pid}`],
   ['busybox ln', (_: string, pid: number) => `busybox ln web/.nsproxy .proxy/${pid}`],
   ['mv', (dir: string, pid: number) => `ln -s ${dir}/web .proxy/later && mv .proxy/later .proxy/${pid}`],
@@ -37,13 +37,29 @@ it.each([
   expect(await tree.ok('ls -A .proxy')).toBe(String(pid));
 });
 
-it('starts the container if it has not started', async () => {
+it.each([
+  ['ln -s', (dir: string, pid: number) => `ln -s ${dir}/web .proxy/${pid}`],
+  ['ln, after others looked', (_: string, pid: number) => `! test -e web/.nsproxy && ln web/.nsproxy .proxy/${pid}`],
+  ['ln -f', (_: string, pid: number) => `ln -f web/.nsproxy .proxy/${pid}`],
+  ['busybox ln', (_: string, pid: number) => `busybox ln web/.nsproxy .proxy/${pid}`],
+  ['busybox ln -f', (_: string, pid: number) => `busybox ln -f web/.nsproxy .proxy/${pid}`],
+  ['link(2)', (_: string, pid: number) => `python3 -c 'import os; os.link("web/.nsproxy", ".proxy/${pid}")'`],
+  ['echo', (_: string, pid: number) => `echo ${pid} > web/.procs`],
+])('starts the container if it has not started: %s', async (_, command) => {
   await using tree = await mounted();
   await tree.ok('mkdir web');
   const pid = outsider(tree);
-  await tree.ok(`ln -s ${tree.dir}/web .proxy/${pid}`);
+  await tree.ok(command(tree.dir, pid));
   await expectInside(tree, pid, 'web');
   expect(await tree.ok('tail -n 1 web/.events')).toMatch(/\tentered\t\.$/);
+});
+
+it('shows the .nsproxy of a container that has not started to nobody else', async () => {
+  await using tree = await mounted();
+  await tree.ok('mkdir web');
+  expect(await tree.sh('ls -A web; cp -p web/.nsproxy /dev/null')).toMatchObject({ stdout: '', status: 1 });
+  expect(await tree.sh('stat web/.nsproxy')).toMatchObject({ status: 1 });
+  await tree.ok('rmdir web');
 });
 
 it('has a shell enter by its own pid, and what it then starts is inside', async () => {
