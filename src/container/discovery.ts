@@ -84,6 +84,10 @@ export class Discovery implements Discoverer {
     return await this.#processes.below(container);
   }
 
+  lookAround(): Promise<void> {
+    return this.#processes.lookAround();
+  }
+
   isBelow(pid: Pid, container: Container): boolean {
     return this.#processes.isBelow(pid, container);
   }

@@ -2,7 +2,8 @@ import type { NsSet } from '../discovery/sets.ts';
 import { keyOf } from '../discovery/key.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { forEachPaced } from '../pace.ts';
-import { readLinks } from '../proc/scan.ts';
+import { allPidsMeanwhile } from '../proc/census.ts';
+import { readLinks, readProcess } from '../proc/scan.ts';
 import type { CallerSight, Sight } from '../proc/sight.ts';
 import { contains, type Container } from './container.ts';
 import type { Places, Surroundings } from './found-place.ts';
@@ -45,6 +46,15 @@ export class FoundProcesses {
       }
     });
     return below;
+  }
+
+  async lookAround(): Promise<void> {
+    const { files, observer } = this.#around;
+    const at = performance.now();
+    await forEachPaced(await allPidsMeanwhile(files), (pid) => {
+      const known = observer.sets.member(pid);
+      if (!known || readProcess(files, pid)?.startTime !== known.startTime) observer.look(pid, at);
+    });
   }
 
   isBelow(pid: Pid, container: Container): boolean {

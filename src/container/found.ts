@@ -14,6 +14,8 @@ export interface Discoverer {
   withCaller(thread: Pid, declared: Container, sight: CallerSight): Container;
   /** Living processes of discovered containers at and below this one, those of sets that are not shown yet included. */
   processesBelow(container: Container): Promise<Pid[]>;
+  /** Looks at whom nobody was told of, and at who has the pid of somebody that was known, by a list of all there are. */
+  lookAround(): Promise<void>;
   /** Whether the process, which was one of the above, still is one; for who is about to signal it. */
   isBelow(pid: Pid, container: Container): boolean;
   /** Living processes of this discovered container alone. */
@@ -26,6 +28,7 @@ export const NO_DISCOVERY: Discoverer = {
   within: (_, declared) => declared,
   withCaller: (_, declared) => declared,
   processesBelow: () => Promise.resolve([]),
+  lookAround: () => Promise.resolve(),
   isBelow: () => false,
   processesOf: () => Promise.resolve([]),
 };

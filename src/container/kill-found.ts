@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { unifiedPath } from '../cgroup/paths.ts';
 import { directoryOf } from '../cgroup/hierarchy.ts';
 import { processes } from '../cgroup/cgroup.ts';
@@ -6,7 +7,6 @@ import { KILL_LIMIT_MS } from '../cgroup/kill.ts';
 import { waitUntil } from '../cgroup/wait.ts';
 import { type Errno, FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
-import { forEachPaced } from '../pace.ts';
 import { lastPid, readCgroups } from '../proc/scan.ts';
 import { subtree, type Container } from './container.ts';
 import type { Machine } from './machine.ts';
@@ -20,8 +20,11 @@ const NOBODYS: readonly Errno[] = ['ESRCH', 'EINVAL', 'ENOENT'];
 /** Pids given while the others were killed, of which it is looked in one round who has them. */
 const CHASED_LIMIT = 4_096;
 
-/** Pids given just before, whose processes were not there yet when they were looked at. */
-const CHASED_BEFORE = 256;
+/** The newest of them, which are looked at first, and such as were given just before: who had the others mostly has ended. */
+const CHASED_AT_ONCE = 32;
+
+/** Lists of all processes, one after the other, that must find nobody: see {@link areGone}. */
+const LISTS = 2;
 
 /** Whether anything at or below the container was discovered, so that its processes are known by their namespaces. */
 export function hasFound(container: Container): boolean {
@@ -50,14 +53,14 @@ export async function killFound(
   const kill = (pid: Pid) => killPinned(machine, pid, isMeant, met);
   let isBehind = false;
   const round = async () => {
-    const from = lastPid(machine.files) - CHASED_BEFORE;
+    const from = lastPid(machine.files);
     const pids = (await machine.found.processesBelow(container)).filter(mayKill);
     const own = pids.length === 0 ? undefined : await ownCgroup(machine, container, isMeant);
     if (own !== undefined) tryWriteKnob(machine.files, own, 'cgroup.kill', '1');
     for (const pid of pids) kill(pid);
-    const chased = await chase(machine, kill, Math.max(from, 0));
+    const chased = await chase(machine, kill, from);
     isBehind = chased === 'behind';
-    return pids.length === 0 && chased === 'nobody';
+    return pids.length === 0 && chased === 'nobody' && (await areGone(machine, container, mayKill));
   };
   const end = performance.now() + pursuitMs;
   let areDead = false;
@@ -80,30 +83,42 @@ export async function killFound(
 type Chased = 'nobody' | 'somebody' | 'behind';
 
 /**
- * Kills who was made since `from` was the last pid, until nobody was made meanwhile. Who lists processes is always late where
+ * Kills who was made since about when `from` was the last pid, until nobody was made meanwhile. Who lists processes is always late where
  * each makes another one and ends; but the one at the end of such a line has a higher pid than those before it, and who was
  * killed before its child is there will have none (fork(2)). Answers whether it found any, `behind` if pids were given faster
  * than it looked.
  */
 async function chase(machine: Machine, kill: (pid: Pid) => boolean, from: number): Promise<Chased> {
   let chased: Chased = 'nobody';
-  for (let seen = from, left = CHASED_LIMIT; left > 0;) {
+  for (let seen = Math.max(from - CHASED_AT_ONCE, 0), left = CHASED_LIMIT; left > 0;) {
     const last = lastPid(machine.files);
     if (last === seen || Number.isNaN(last)) return chased;
     // Pids are given from the lowest on again: a list of all tells more.
     if (last < seen) return 'behind';
-    const count = Math.min(last - seen, left);
-    const first = seen + 1;
-    await forEachPaced(
-      Array.from({ length: count }, (_, index) => first + index),
-      (pid) => {
-        if (kill(pid as Pid)) chased = 'somebody';
-      },
-    );
-    seen += count;
-    left -= count;
+    const first = Math.max(seen, last - CHASED_AT_ONCE) + 1;
+    if (first > Math.max(seen, from) + 1) chased = 'behind';
+    for (let pid = first; pid <= last; pid++) if (kill(pid as Pid) && chased === 'nobody') chased = 'somebody';
+    seen = last;
+    left -= last - first + 1;
+    await nextTurn();
   }
   return 'behind';
+}
+
+/**
+ * Whether lists of all processes find nobody who is meant. A fork takes a pid first, and is in no list before it is done,
+ * which may be long after. Until then its maker is there, and comes earlier in a list, as pids are given in order; where they
+ * began from the lowest on again in between, the next list has the child. Where that happens meanwhile, nothing is known.
+ */
+async function areGone(machine: Machine, container: Container, isMeant: (pid: Pid) => boolean): Promise<boolean> {
+  const { files, found } = machine;
+  const last = lastPid(files);
+  for (let list = 0; list < LISTS; list++) {
+    await found.lookAround();
+    const pids = await found.processesBelow(container);
+    if (pids.some(isMeant)) return false;
+  }
+  return !(lastPid(files) < last);
 }
 
 /** Pins the process, looks again whether it is one of those meant, and only then kills. Whether it was there to be killed. */

@@ -5,8 +5,8 @@ import { isAlive } from '../support/mounted.ts';
 const USER = 4321;
 
 /**
- * In a set of its own: one process with the rights of the user, who may become root, many others of his, and one who becomes
- * root when the first of those others is killed. Prints the pid of the first.
+ * In a set of its own: one process with the rights of the user, who may become root, one who is quick to die, many others of his,
+ * and one who becomes root when the quick one is killed. Prints the pid of the first.
  */
 const SET = `
 import ctypes, os, select, time
@@ -24,13 +24,16 @@ def wait_for(pid):
     poll = select.poll()
     poll.register(os.pidfd_open(pid), select.POLLIN)
     poll.poll()
-ctypes.CDLL(None).unshare(CLONE_NEWUTS)
-others = [forked(become_user) for _ in range(300)]
-def change():
+def become_quick():
     # Whoever kills the others one by one is no quicker.
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     become_user()
-    wait_for(others[0])
+ctypes.CDLL(None).unshare(CLONE_NEWUTS)
+first = forked(become_quick)
+others = [forked(become_user) for _ in range(300)]
+def change():
+    become_quick()
+    wait_for(first)
     os.setresuid(0, 0, 0)
 forked(change)
 become_user()

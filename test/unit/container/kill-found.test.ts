@@ -79,6 +79,43 @@ describe('killFound', () => {
     expect(machine.kernel.calls.filter(([name]) => name === 'pidfdSendSignal').length).toBeGreaterThan(1);
   });
 
+  test.each([[1], [2]])(
+    'kills who is in list %i of all processes, and was not there when its pid was given',
+    async (list) => {
+      using machine = new Hopping(1_000, 0);
+      let lists = 0;
+      const [pid] = [1_000 as Pid];
+      machine.cgroupfs.volume.writeFileSync('/proc/loadavg', '0 0 0 1/9 9000\n');
+      machine.found = {
+        ...machine.found,
+        lookAround: () => {
+          lists += 1;
+          return Promise.resolve();
+        },
+        processesBelow: () => Promise.resolve(lists >= list && machine.lives ? [pid] : []),
+      };
+      expect(await killFound(machine, machine.store.registry.root, 0, 1_000)).toBe(true);
+      expect(machine.lives).toBe(false);
+    },
+  );
+
+  test('believes no list while pids begin from the lowest on again', async () => {
+    using machine = new Hopping(1_000, 0);
+    machine.kernel.processes.clear();
+    let last = 32_000;
+    machine.found = {
+      ...machine.found,
+      lookAround: () => {
+        last = last > 30_000 ? 300 : last + 1;
+        machine.cgroupfs.volume.writeFileSync('/proc/loadavg', `0 0 0 1/9 ${last}\n`);
+        return Promise.resolve();
+      },
+    };
+    machine.cgroupfs.volume.writeFileSync('/proc/loadavg', `0 0 0 1/9 ${last}\n`);
+    expect(await killFound(machine, machine.store.registry.root, 0, 1_000)).toBe(true);
+    expect(last).toBeGreaterThan(302);
+  });
+
   test('leaves alone who has become somebody else before its turn, and is done', async () => {
     using machine = new Hopping(1_000, 1);
     const is = (pid: number, uid: number) => {
