@@ -3,6 +3,7 @@ import { startTracer, type TracerOptions } from '../discovery/tracer.ts';
 import type { Pid } from '../ids.ts';
 import { namespaceInode } from '../proc/process.ts';
 import type { Discovery } from './discovery.ts';
+import { LostEvents } from './lost-events.ts';
 import type { Machine } from './machine.ts';
 import { Quiet, quietRoundMs } from './quiet.ts';
 
@@ -50,6 +51,7 @@ async function trace(
   quiet: Quiet,
 ): Promise<void> {
   if (namespaceInode(files, 'self', 'pid') !== INITIAL_PID_NAMESPACE) return;
+  const lost = new LostEvents(log);
   await new Promise<void>((settle) => {
     const tracer = startTracer({
       name: `nsdir-${instance.id}`,
@@ -60,7 +62,9 @@ async function trace(
         settle();
       },
       onEvent: (event) => {
-        observer.hear(event, performance.now());
+        const nowMs = performance.now();
+        if (event.kind === 'lost') lost.note(nowMs);
+        observer.hear(event, nowMs);
         quiet.end();
       },
       onEnd: (reason) => {

@@ -1,9 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { cpus } from 'node:os';
 import type { TraceEvent } from './trace-line.ts';
 import { TraceText } from './trace-text.ts';
 
-/** Kilobytes for each cpu; what does not fit is lost, and told so. */
-const BUFFER_KIB = 512;
+/** Kilobytes of the kernel's buffers, of all cpus: a second of what a fork bomb does on two. What does not fit is lost, and told so. */
+const BUFFERS_KIB = 8_192;
+
+/** The least for each cpu. */
+const BUFFER_MIN_KIB = 512;
 
 /** Seconds for each tree that is taken away from the reader: one whose daemon stands still may not answer. */
 const UMOUNT_LIMIT_S = 5;
@@ -14,7 +18,7 @@ const UMOUNT_LIMIT_S = 5;
  * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
  * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
  * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call, $3 our program, which reads
- * them in turns (src/init/events.c). It is of the daemon's session, which goes first when it must (src/kernel/priority.ts): who
+ * them in turns (src/init/events.c), $4 kilobytes for each cpu. It is of the daemon's session, which goes first when it must (src/kernel/priority.ts): who
  * reads late loses events.
  * Every line of standard input becomes an event, and another one that says that the first is in its place. Not heard:
  * sched_process_exec, since a line of it has the path of the program, of which anybody could make lines that look like other
@@ -32,7 +36,7 @@ for stale in $top/instances/"$1".*; do rmdir "$stale" 2>/dev/null || :; done
 at=$top/instances/$1.$$
 mkdir "$at"
 echo mono >"$at/trace_clock"
-echo ${BUFFER_KIB} >"$at/buffer_size_kb"
+echo "$4" >"$at/buffer_size_kb"
 events='task/task_newtask task/task_rename sched/sched_process_exit'
 if [ "$2" = exact ]; then for call in unshare setns; do
   events="$events syscalls/sys_enter_$call syscalls/sys_exit_$call"
@@ -72,7 +76,8 @@ export interface TracerOptions {
  * reads, and starts another one.
  */
 export function startTracer({ name, initBinary, exact, onReady, onEvent, onEnd }: TracerOptions): number | undefined {
-  const script = ['sh', '-c', SCRIPT, 'sh', name, exact ? 'exact' : 'on', initBinary];
+  const bufferKib = Math.max(BUFFER_MIN_KIB, Math.floor(BUFFERS_KIB / cpus().length));
+  const script = ['sh', '-c', SCRIPT, 'sh', name, exact ? 'exact' : 'on', initBinary, String(bufferKib)];
   const child: ChildProcess = spawn('unshare', ['--mount', '--propagation', 'slave', ...script], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });

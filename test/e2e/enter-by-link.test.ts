@@ -23,7 +23,7 @@ it.each([
   ['ln -sf', (dir: string, pid: number) => `ln -sf ${dir}/web .proxy/${pid}`],
   ['busybox ln -s', (dir: string, pid: number) => `busybox ln -s ${dir}/web .proxy/${pid}`],
   ['busybox ln -sf', (dir: string, pid: number) => `busybox ln -sf ${dir}/web .proxy/${pid}`],
-  ['ln, after others looked', (_: string, pid: number) => `! test -e web/.nsproxy && ln web/.nsproxy .proxy/${pid}`],
+  ['ln', (_: string, pid: number) => `ln web/.nsproxy .proxy/${pid}`],
   ['ln -f', (_: string, pid: number) => `ln -f web/.nsproxy .proxy/${pid}`],
   ['busybox ln', (_: string, pid: number) => `busybox ln web/.nsproxy .proxy/${pid}`],
   ['mv', (dir: string, pid: number) => `ln -s ${dir}/web .proxy/later && mv .proxy/later .proxy/${pid}`],

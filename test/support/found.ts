@@ -1,11 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { runFiles } from '../../src/instance.ts';
 import { eventually, mounted, type Mounted } from './mounted.ts';
 
 /** A tree that shows what others made, too: all that is on the machine. `options` are further ones of `nsdir mount`. */
 export function discovering(how: 'on' | 'exact' = 'on', ...options: string[]): Promise<Mounted> {
   return mounted('--discovery', how, ...options);
+}
+
+/** What the daemon's log says of events that were lost: then it cannot be known who made what. */
+export function lostEvents({ instance }: Mounted): string[] {
+  const log = readFileSync(runFiles(instance).daemonLog, 'utf8');
+  return log.split('\n').filter((line) => line.includes('events of the kernel were lost'));
 }
 
 /** A command outside of every container of ours, that made namespaces; killed at the end of the test. */
