@@ -10,15 +10,20 @@ export class Rotation<T> {
   /** The next ones, at most `count`; fewer at the end of a turn. */
   next(count: number): T[] {
     const taken: T[] = [];
-    this.#turn ??= this.#source();
     while (taken.length < count) {
-      const step = this.#turn.next();
-      if (step.done === true) {
-        this.#turn = undefined;
-        break;
-      }
-      taken.push(step.value);
+      const one = this.one();
+      if (one === undefined) break;
+      taken.push(one);
     }
     return taken;
+  }
+
+  /** The next one; `undefined` at the end of a turn. */
+  one(): T | undefined {
+    this.#turn ??= this.#source();
+    const step = this.#turn.next();
+    if (step.done !== true) return step.value;
+    this.#turn = undefined;
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { markOf } from '../discovery/identity.ts';
 import { keyOf } from '../discovery/key.ts';
-import { Observer, YOUNG_MS } from '../discovery/observer.ts';
+import { YOUNG_MS } from '../discovery/newcomers.ts';
+import { Observer } from '../discovery/observer.ts';
 import type { Member, NsSet } from '../discovery/sets.ts';
 import { ROOT_SERIAL, type Pid } from '../ids.ts';
 import { readLinks } from '../proc/scan.ts';
@@ -37,11 +38,17 @@ export class Discovery implements Discoverer {
 
   constructor(doors: FoundDoors) {
     this.#doors = doors;
-    const { files, store } = doors;
+    const { files, kernel, store } = doors;
     const init = store.registry.root.init?.pid ?? (process.pid as Pid);
     const links = readLinks(files, init) ?? readLinks(files, process.pid as Pid) ?? [];
     const machine = keyOf(links, { pid: init, startTime: 0 });
-    this.observer = new Observer(files, machine, ROOT_SERIAL, (member) => this.#isOwnInit(member));
+    this.observer = new Observer({
+      files,
+      machine,
+      root: ROOT_SERIAL,
+      isSteady: (member) => this.#isOwnInit(member),
+      timeOf: (pid) => kernel.processTime(pid),
+    });
     const around = { files, registry: store.registry, observer: this.observer, shown: this.#shown };
     this.#places = new Places(around);
     this.#processes = new FoundProcesses(around, this.#places);

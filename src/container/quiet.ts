@@ -3,7 +3,7 @@ const QUIET_ROUND_MS = 200;
 const QUIET_ROUND_MAX_MS = 1_000;
 
 /** Where all processes are looked at in turns of `turnMs`, a round more or less in so many changes little. */
-const QUIET_ROUNDS_PER_TURN = 16;
+const QUIET_ROUNDS_PER_TURN = 4;
 
 /** `areAllOld`: it is not likely that anybody makes namespaces now, which those who are young do. */
 export function quietRoundMs(turnMs: number, areAllOld: boolean): number {

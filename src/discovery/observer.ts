@@ -5,17 +5,15 @@ import { forEachPaced } from '../pace.ts';
 import { allPids, allPidsMeanwhile } from '../proc/census.ts';
 import { PidWatch } from '../proc/scan.ts';
 import type { Sight } from '../proc/sight.ts';
-import { Rotation } from '../rotation.ts';
 import type { SetKey } from './key.ts';
 import { Lineage } from './lineage.ts';
 import { Looker } from './looker.ts';
+import { Newcomers, YOUNG_MS } from './newcomers.ts';
 import { originOf, type Origin } from './origin.ts';
 import { Sets, type Member, type NsSet } from './sets.ts';
 import { Sightings } from './sightings.ts';
+import { Sweep, SWEPT_PER_ROUND } from './sweep.ts';
 import type { TraceEvent } from './trace-line.ts';
-
-/** A process is not looked at before it is this old: most do not live that long, and runtimes have stages that do not. */
-export const YOUNG_MS = 50;
 
 /** When a process that was seen is looked at again, in milliseconds since it was first: namespaces may be made late. */
 const LOOKS_MS: readonly number[] = [50, 150, 350, 750, 1_500, 3_000];
@@ -23,17 +21,21 @@ const LOOKS_MS: readonly number[] = [50, 150, 350, 750, 1_500, 3_000];
 /** Processes looked at in one round; the others wait for the next. */
 export const READS_PER_ROUND = 512;
 
-/** Of the old ones, so many are looked at again in a round, in turns: what makes namespaces late and silently is found so. */
-export const ROTATED_PER_ROUND = 4;
-
 /** Of more young ones somebody is due soon, without a look at each. */
 const FEW_YOUNG = 64;
 
-/** New pids that wait to be looked at. Beyond it /proc is listed once they are half as many. */
-export const WAITING_PIDS_LIMIT = 16_384;
-
 /** How long the first picture waits for events of what happened before it. */
 const EVENTS_PAUSE_MS = 500;
+
+export interface ObserverOptions {
+  readonly files: FileAccess;
+  readonly machine: SetKey;
+  readonly root: Serial;
+  /** Whether a process that was looked at is known to make no namespaces any more. */
+  readonly isSteady: (member: Member) => boolean;
+  /** Time of processors that a process has used, in nanoseconds; `undefined` if nobody tells. */
+  readonly timeOf: (pid: Pid) => number | undefined;
+}
 
 /** Keeps `sets` as /proc has it, by looking at little at a time. The caller says when, and what time it is. */
 export class Observer {
@@ -41,12 +43,10 @@ export class Observer {
   readonly #watch: PidWatch;
   readonly #looker: Looker;
   readonly #files: FileAccess;
-  /** New pids, each with when it is due; in that order. */
-  readonly #waiting = new Map<Pid, number>();
-  /** There were more of them than may wait. */
-  #isOverrun = false;
+  readonly #newcomers = new Newcomers();
   #young = new Set<Member>();
-  readonly #rotation = new Rotation(() => this.sets.members());
+  readonly #sweep: Sweep;
+  readonly #timeOf: (pid: Pid) => number | undefined;
   readonly #lineage = new Lineage();
   readonly #sightings = new Sightings(this.#lineage);
   #askForMark: (() => void) | undefined;
@@ -54,10 +54,11 @@ export class Observer {
   #isStirred = true;
   readonly #isSteady: (member: Member) => boolean;
 
-  /** `isSteady`: whether a process that was looked at is known to make no namespaces any more. */
-  constructor(files: FileAccess, machine: SetKey, root: Serial, isSteady: (member: Member) => boolean = () => false) {
+  constructor({ files, machine, root, isSteady, timeOf }: ObserverOptions) {
     this.#isSteady = isSteady;
     this.#files = files;
+    this.#timeOf = timeOf;
+    this.#sweep = new Sweep(() => this.sets.members(), timeOf);
     this.#watch = new PidWatch(files);
     this.sets = new Sets(machine, root);
     this.#looker = new Looker(files, this.sets, {
@@ -93,16 +94,15 @@ export class Observer {
    * ones in turns. -Infinity if it cannot.
    */
   get quietUntilMs(): number {
-    const isBusy = this.#isStirred || this.#isOverrun || this.#sightings.again.size > 0 || this.#sightings.size > 0;
+    const isBusy =
+      this.#isStirred || this.#newcomers.isOverrun || this.#sightings.again.size > 0 || this.#sightings.size > 0;
     if (!this.isTracing || isBusy || this.#young.size > FEW_YOUNG) return -Infinity;
-    // Who waits is in the order of when he is due.
-    const [first = Infinity] = this.#waiting.values();
-    return Math.min(first, ...Array.from(this.#young, ({ dueMs }) => dueMs));
+    return Math.min(this.#newcomers.nextDueMs, ...Array.from(this.#young, ({ dueMs }) => dueMs));
   }
 
-  /** Rounds in which all processes are looked at again once. */
+  /** Rounds in which all processes are asked once whether they ran, if few did. */
   get roundsPerTurn(): number {
-    return this.sets.size / ROTATED_PER_ROUND;
+    return this.sets.size / SWEPT_PER_ROUND;
   }
 
   /** From now on nothing is missed, with `exact` no change either; `askForMark` makes that an event comes. */
@@ -143,21 +143,18 @@ export class Observer {
    */
   async round(nowMs: number, rounds = 1): Promise<boolean> {
     this.#isStirred = false;
-    if (this.#isOverrun && this.#waiting.size < WAITING_PIDS_LIMIT / 2) {
-      this.#isOverrun = false;
-      this.#watch.distrust();
-    }
+    if (this.#newcomers.wantsList()) this.#watch.distrust();
     const { candidates, wantsAll, stirred } = this.#watch.news(nowMs, this.isTracing);
     this.#isStirred ||= stirred;
-    this.#expect(wantsAll ? await this.#newOnes(nowMs) : candidates, nowMs);
-    const due = [...this.#again(READS_PER_ROUND / 2), ...this.#due(nowMs, READS_PER_ROUND / 2)];
+    for (const pid of wantsAll ? await this.#newOnes(nowMs) : candidates) this.#newcomers.add(pid, nowMs);
+    const due = [...this.#again(READS_PER_ROUND / 2), ...this.#newcomers.take(nowMs, READS_PER_ROUND / 2)];
     await forEachPaced(due, (pid) => {
       this.look(pid, nowMs);
     });
     await forEachPaced(this.#youngDue(nowMs, READS_PER_ROUND - due.length), (member) => {
       this.#lookAgain(member, nowMs);
     });
-    await forEachPaced(this.#rotation.next(ROTATED_PER_ROUND * rounds), (member) => {
+    await forEachPaced(this.#sweep.next(rounds), (member) => {
       this.#looker.glance(member, nowMs);
     });
     this.#wantMark();
@@ -175,11 +172,11 @@ export class Observer {
     }
     this.#sightings.hear(event);
     if (event.kind === 'born') {
-      if (!event.thread) this.#await(event.child as Pid, nowMs);
+      if (!event.thread) this.#newcomers.add(event.child as Pid, nowMs);
       return;
     }
     // Most do not live until they are due.
-    if (event.kind === 'ended') this.#waiting.delete(event.pid as Pid);
+    if (event.kind === 'ended') this.#newcomers.delete(event.pid as Pid);
     if (event.kind !== 'executed' && event.kind !== 'changed') return;
     const known = this.sets.member(event.pid as Pid);
     if (!known) return;
@@ -199,14 +196,16 @@ export class Observer {
   catchUp(nowMs: number): void {
     // Events may come too late for who cannot wait.
     const { candidates, wantsAll } = this.#watch.news(nowMs, false);
-    const pids = new Set([...this.#waiting.keys(), ...(wantsAll ? allPids(this.#files) : candidates)]);
-    this.#waiting.clear();
+    const pids = new Set([...this.#newcomers.takeAll(), ...(wantsAll ? allPids(this.#files) : candidates)]);
     for (const pid of pids) if (!this.sets.member(pid) || wantsAll) this.look(pid, nowMs);
   }
 
   /** Looks at one process, those above it that are unknown first. `undefined` if there is no such process. */
   look(pid: Pid, nowMs: number, sight?: Sight): Member | undefined {
-    return this.#looker.look(pid, nowMs, sight);
+    const timeNs = sight ? undefined : this.#timeOf(pid);
+    const member = this.#looker.look(pid, nowMs, sight);
+    if (member && timeNs !== undefined) member.timeNs = timeNs;
+    return member;
   }
 
   /** The set's oldest process that lives and is in it by now; `undefined` if there is none any more. */
@@ -220,20 +219,6 @@ export class Observer {
     const gone = [...this.sets.members()].filter(({ pid }) => !all.has(pid));
     await forEachPaced(gone, ({ pid }) => this.look(pid, nowMs));
     return [...all].filter((pid) => !this.sets.member(pid));
-  }
-
-  #expect(candidates: readonly Pid[], nowMs: number): void {
-    for (const pid of candidates) this.#await(pid, nowMs);
-  }
-
-  #due(nowMs: number, limit: number): Pid[] {
-    const due: Pid[] = [];
-    for (const [pid, dueMs] of this.#waiting) {
-      if (due.length >= limit || dueMs > nowMs) break;
-      due.push(pid);
-    }
-    for (const pid of due) this.#waiting.delete(pid);
-    return due;
   }
 
   /** Processes that changed while they were looked at. */
@@ -264,16 +249,6 @@ export class Observer {
 
   #wantMark(): void {
     if (this.#sightings.size > 0) this.#askForMark?.();
-  }
-
-  #await(pid: Pid, nowMs: number): void {
-    if (this.#waiting.size >= WAITING_PIDS_LIMIT) {
-      this.#isOverrun = true;
-      return;
-    }
-    // It may be another one's again, and is behind the others then.
-    this.#waiting.delete(pid);
-    this.#waiting.set(pid, nowMs + YOUNG_MS);
   }
 
   /** Age at which a set is shown: those it came of must have been looked at, where all of them are known. */

@@ -21,6 +21,8 @@ export interface Member {
   dueMs: number;
   /** How often it was looked at while young. */
   looks: number;
+  /** Time of processors that it had used before it was last looked at; `undefined` if nobody told. */
+  timeNs: number | undefined;
 }
 
 /** All processes that have the same namespaces. */
@@ -130,7 +132,18 @@ export class Sets {
     }
     if (known) this.bury(known);
     const { pid, startTime, ppid, cgroup } = seen;
-    const member: Member = { pid, startTime, ppid, cgroup, ...from, set, alive: true, dueMs: 0, looks: 0 };
+    const member: Member = {
+      pid,
+      startTime,
+      ppid,
+      cgroup,
+      ...from,
+      set,
+      alive: true,
+      dueMs: 0,
+      looks: 0,
+      timeNs: undefined,
+    };
     this.#byPid.set(seen.pid, member);
     set.members.add(member);
     this.emptied.delete(set);

@@ -10,6 +10,11 @@ export interface Kernel {
   /** pidfd_send_signal(2). `signal` 0 only checks. */
   pidfdSendSignal(pidfd: number, signal: number): void;
   /**
+   * Time of processors that all threads of a process have used, in nanoseconds (clock_getcpuclockid(3)): it stands still as
+   * long as the process does nothing at all. `undefined` if it is gone, or nobody tells. Anybody may ask.
+   */
+  processTime(pid: Pid): number | undefined;
+  /**
    * Opens `/proc/PID/ns/LINK` (namespaces(7)); ENOENT if the process or the link is gone, EACCES without the right to
    * look. An open descriptor keeps the namespace alive: close it in the same turn.
    */

@@ -49,6 +49,11 @@ export class FakeKernel implements Kernel {
     this.onSignal(held.pid, signal);
   }
 
+  processTime(pid: Pid): number | undefined {
+    this.calls.push(['processTime', pid]);
+    return undefined;
+  }
+
   openNamespace(pid: Pid, link: string): number {
     this.calls.push(['openNamespace', pid, link]);
     const namespace = this.namespaces.get(`${pid}/${link}`);

@@ -39,7 +39,13 @@ export function machine() {
     { pid: 1, startTime: 101 },
   );
   const steady = new Set<number>();
-  const observer = new Observer(files, key, ROOT_SERIAL, ({ pid }) => steady.has(pid));
+  /** Who is in it ran until then, in nanoseconds; the others run all the time. */
+  const asleep = new Map<number, number>();
+  const observer = new Observer({
+    ...{ files, machine: key, root: ROOT_SERIAL },
+    isSteady: ({ pid }) => steady.has(pid),
+    timeOf: (pid) => asleep.get(pid),
+  });
   let nowMs = 1000;
   const pass = async (ms = 100) => {
     nowMs += ms;
@@ -64,6 +70,7 @@ export function machine() {
     remove,
     observer,
     steady,
+    asleep,
     pass,
     setOf,
     survey: () => observer.survey(nowMs),

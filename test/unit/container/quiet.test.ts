@@ -34,10 +34,10 @@ test.each<[string, number, (quiet: Quiet) => void]>([
 });
 
 test.each([
-  [160, 200, 10],
-  [3_200, 200, 200],
-  [8_000, 500, 500],
-  [62_500, 1_000, 1_000],
+  [40, 200, 10],
+  [800, 200, 200],
+  [2_000, 500, 500],
+  [16_000, 1_000, 1_000],
 ])('of a turn of %i ms a round takes at most %i ms, while some are young %i', (turnMs, ms, whileYoungMs) => {
   expect([quietRoundMs(turnMs, true), quietRoundMs(turnMs, false)]).toEqual([ms, whileYoungMs]);
 });

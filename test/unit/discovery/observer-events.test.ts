@@ -1,3 +1,4 @@
+import { GLANCED_PER_ROUND } from '../../../src/discovery/sweep.ts';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Pid } from '../../../src/ids.ts';
 import { machine } from '../../support/observed-machine.ts';
@@ -111,6 +112,6 @@ describe('Observer, while events are heard', () => {
     await observer.round(now());
     const one = readLinksOf() - before;
     await observer.round(now(), 4);
-    expect([one, readLinksOf() - before - one]).toEqual([4, 16]);
+    expect([one, readLinksOf() - before - one]).toEqual([GLANCED_PER_ROUND, 4 * GLANCED_PER_ROUND]);
   });
 });

@@ -75,6 +75,22 @@ describe('Observer', () => {
     expect(observer.sets.member(10 as Pid)?.origin).toBe(before);
   });
 
+  test('looks at an old process again once it ran, and not before', async () => {
+    const { add, survey, pass, setOf, volume, asleep } = machine();
+    add({ pid: 10, ppid: 1, ns: { mnt: 100 } });
+    asleep.set(10, 5);
+    await survey();
+    await pass();
+    const before = setOf(10);
+    volume.unlinkSync('/proc/10/ns/uts');
+    volume.symlinkSync('uts:[300]', '/proc/10/ns/uts');
+    for (let round = 0; round < 5; round++) await pass();
+    expect(setOf(10)).toBe(before);
+    asleep.set(10, 6);
+    await pass();
+    expect(setOf(10)).not.toBe(before);
+  });
+
   test('takes the pid namespace that was asked for and the one that came of it for the same', async () => {
     const { add, survey, pass, setOf, volume } = machine();
     add({ pid: 10, ppid: 1, ns: { mnt: 100 } });

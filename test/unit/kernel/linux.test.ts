@@ -22,6 +22,17 @@ describe('linuxKernel', () => {
     expect(() => kernel.pidfdOpen(pid(PID_MAX))).toThrow(expect.objectContaining({ errno: 'ESRCH' }));
   });
 
+  test('knows how long a process ran, and nothing of one there cannot be', () => {
+    const before = kernel.processTime(self) ?? NaN;
+    const { user, system } = process.cpuUsage();
+    for (let turn = 0; turn < 1e6; turn++) Math.sqrt(turn);
+    const after = kernel.processTime(self) ?? NaN;
+    expect(after).toBeGreaterThan(before);
+    // Microseconds there; to the tick of the kernel here.
+    expect(Math.abs(before / 1e3 - user - system)).toBeLessThan(50_000);
+    expect(kernel.processTime(pid(PID_MAX))).toBeUndefined();
+  });
+
   test('knows a namespace by its inode number', () => {
     const fd = kernel.openNamespace(self, 'net');
     expect(readlinkSync('/proc/self/ns/net')).toBe(`net:[${kernel.namespaceInode(fd)}]`);
