@@ -83,10 +83,10 @@ export async function killFound(
 type Chased = 'nobody' | 'somebody' | 'behind';
 
 /**
- * Kills who was made since about when `from` was the last pid, until nobody was made meanwhile. Who lists processes is always late where
- * each makes another one and ends; but the one at the end of such a line has a higher pid than those before it, and who was
- * killed before its child is there will have none (fork(2)). Answers whether it found any, `behind` if pids were given faster
- * than it looked.
+ * Kills who was made since about when `from` was the last pid, until nobody was made meanwhile. Who lists processes is always
+ * late where each makes another one and ends; but the one at the end of such a line has a higher pid than those before it, and
+ * who was killed before its child is there will have none (fork(2)). Answers whether it found any, `behind` if pids were given
+ * faster than it looked.
  */
 async function chase(machine: Machine, kill: (pid: Pid) => boolean, from: number): Promise<Chased> {
   let chased: Chased = 'nobody';
