@@ -14,9 +14,13 @@ import { wayOf } from './ways.ts';
  * processes are left, which then are followed until the last is gone.
  */
 export async function initExited(machine: Machine, serial: Serial, init: Pid, status: number): Promise<void> {
-  const { store, events } = machine;
+  const { store, events, locks } = machine;
   const container = store.registry.get(serial);
-  if (container?.init?.pid !== init) return;
+  // What starts it may have more to do before it says which init it has: a runtime's program may be that quick.
+  if (container && container.init?.pid !== init && locks.current(container) !== undefined) {
+    await locks.hold(container, 'see the end of it', () => Promise.resolve());
+  }
+  if (container?.init?.pid !== init || store.registry.get(serial) !== container) return;
   // Of one that is being removed, the drop tells more.
   if (container.phase !== 'removing') store.commit([{ op: 'exit', serial, status, at: now() }]);
   events.emit(container, 'exited', status);

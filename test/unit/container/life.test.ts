@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { initExited, settleIfEnded } from '../../../src/container/life.ts';
 import { start } from '../../../src/container/start.ts';
 import type { Pid } from '../../../src/ids.ts';
+import { now } from '../../../src/time.ts';
 import { FakeMachine } from '../../support/fake-machine.ts';
 
 describe('initExited', () => {
@@ -41,6 +42,24 @@ describe('initExited', () => {
       false,
       true,
     ]);
+  });
+
+  test('is known also if it was so quick that the start is not through', async () => {
+    using machine = new FakeMachine();
+    const web = machine.container('web');
+    await start(machine, web, machine.request());
+    const init = web.init!;
+    machine.cgroupfs.processes.delete(init.pid);
+    machine.store.commit([{ op: 'phase', serial: web.serial, phase: 'stopped', at: now() }]);
+    let through: () => void = () => undefined;
+    const starting = machine.locks.hold(web, 'start "web"', async () => {
+      await new Promise<void>((resolve) => (through = resolve));
+      machine.store.commit([{ op: 'start', serial: web.serial, init, kinds: [], at: now() }]);
+    });
+    const exited = initExited(machine, web.serial, init.pid, 3);
+    through();
+    await Promise.all([starting, exited]);
+    expect(web).toMatchObject({ phase: 'stopped', exit: 3, init: undefined });
   });
 
   test('is not taken for the end of a later init, nor twice', async () => {
