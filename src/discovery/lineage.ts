@@ -96,6 +96,11 @@ export class Lineage {
     this.#tasks.get(pid)?.stage.pids.delete(pid);
   }
 
+  /** Whether a look at the process is waited for. */
+  awaits(pid: Pid): boolean {
+    return this.#tasks.get(pid)?.stage.pids.has(pid) === true;
+  }
+
   /** Whether a look that says this would tell anything. */
   needs(pid: Pid, set: NsSet): boolean {
     return this.#tasks.get(pid)?.stage.set !== set;

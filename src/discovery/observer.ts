@@ -69,7 +69,7 @@ export class Observer {
         if (this.isTracing) this.#sightings.add(process, set, fromSec);
       },
       missed: (pid) => {
-        this.#lineage.hide(pid);
+        if (this.isTracing) this.#sightings.addMissing(pid);
       },
     });
   }

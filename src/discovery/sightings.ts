@@ -11,13 +11,20 @@ const TICKS_PER_SEC = 100;
 /** Looks that wait for events; beyond it the first is forgotten. */
 export const SIGHTINGS_LIMIT = 16_384;
 
+/** A look at a process of which nothing was to be seen. */
+interface Missing {
+  readonly pid: Pid;
+  readonly set: undefined;
+  readonly toSec: number;
+}
+
 /**
  * What looks at /proc said, until all that happened before them was heard: events come late, and a look that runs ahead of
  * them would tell of a stage that has not begun.
  */
 export class Sightings {
   readonly #lineage: Lineage;
-  #waiting: Sighting[] = [];
+  #waiting: (Sighting | Missing)[] = [];
   /** Processes that changed just while they were looked at. */
   readonly again = new Set<Pid>();
 
@@ -32,8 +39,13 @@ export class Sightings {
   /** A process was seen in `set` after `fromSec` and before now. */
   add({ pid, startTime }: { readonly pid: Pid; readonly startTime: number }, set: NsSet, fromSec: number): void {
     if (!this.#lineage.needs(pid, set)) return;
-    this.#waiting.push({ pid, startTime, set, fromSec, toSec: monotonicSec() });
-    if (this.#waiting.length > SIGHTINGS_LIMIT) this.#waiting.shift();
+    this.#push({ pid, startTime, set, fromSec, toSec: monotonicSec() });
+  }
+
+  /** Nobody was to be seen of this pid just now. What it did before may still be to be heard. */
+  addMissing(pid: Pid): void {
+    if (!this.#lineage.awaits(pid)) return;
+    this.#push({ pid, set: undefined, toSec: monotonicSec() });
   }
 
   /** The next event, in the order in which things happened. */
@@ -42,10 +54,16 @@ export class Sightings {
     for (const sighting of this.#waiting) {
       if (sighting.toSec + CLOCK_SLACK_SEC >= event.atSec) break;
       known += 1;
-      if (!this.#lineage.bind(sighting)) this.again.add(sighting.pid);
+      if (!sighting.set) this.#lineage.hide(sighting.pid);
+      else if (!this.#lineage.bind(sighting)) this.again.add(sighting.pid);
     }
     if (known > 0) this.#waiting.splice(0, known);
     this.#lineage.apply(event);
+  }
+
+  #push(seen: Sighting | Missing): void {
+    this.#waiting.push(seen);
+    if (this.#waiting.length > SIGHTINGS_LIMIT) this.#waiting.shift();
   }
 
   /** What was looked at before now will not be told of. */
