@@ -1,4 +1,4 @@
-import { markOf } from '../discovery/identity.ts';
+import { identityOf, markOf } from '../discovery/identity.ts';
 import { keyOf } from '../discovery/key.ts';
 import { YOUNG_MS } from '../discovery/newcomers.ts';
 import { Observer } from '../discovery/observer.ts';
@@ -48,6 +48,7 @@ export class Discovery implements Discoverer {
       root: ROOT_SERIAL,
       isSteady: (member) => this.#isOwnInit(member),
       timeOf: (pid) => kernel.processTime(pid),
+      identityOf: (pid, key) => identityOf(kernel, pid, key, machine),
     });
     const around = { files, registry: store.registry, observer: this.observer, shown: this.#shown };
     this.#places = new Places(around);

@@ -2,7 +2,7 @@ import { FsError } from '../errno.ts';
 import type { Pid } from '../ids.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { NAMESPACE_KINDS } from '../namespaces.ts';
-import type { SetKey } from './key.ts';
+import { partsOf, type SetKey } from './key.ts';
 
 /**
  * What tells a set of namespaces from every other there ever was since the machine was booted, across daemons: the kernel's
@@ -20,6 +20,27 @@ export function markOf(
     ids.push(id);
   }
   return ids.join(',');
+}
+
+/**
+ * The kernel's unique numbers (Linux 6.18) of a process's namespaces, of the kinds in which `key` is not `machine`; the
+ * others are `undefined`, and all where the kernel does not tell. It is for the caller to see that the process has them still.
+ */
+export function identityOf(kernel: Kernel, pid: Pid, key: SetKey, machine: SetKey): Identity {
+  const machines = partsOf(machine);
+  return partsOf(key).map((part, index) => {
+    const kind = NAMESPACE_KINDS[index];
+    const id = kind && part !== machines[index] ? idOf(kernel, pid, kind.link) : undefined;
+    return id === '-' ? undefined : id;
+  });
+}
+
+/** Unique numbers of namespaces, in the order of the table of kinds. */
+export type Identity = readonly (string | undefined)[];
+
+/** Whether they are other namespaces than these were; not so where either is not known. */
+export function differs(one: Identity, other: Identity): boolean {
+  return one.some((id, index) => id !== undefined && other[index] !== undefined && id !== other[index]);
 }
 
 /** `-` for a link that is not there; `undefined` where the kernel does not tell. */

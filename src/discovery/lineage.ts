@@ -30,6 +30,9 @@ export interface Sighting {
   readonly toSec: number;
 }
 
+/** `look again`: it cannot be said now. `other set`: that set is no more, and its numbers are another one's. */
+type Verdict = 'told' | 'look again' | 'other set';
+
 /**
  * Which stage every task is in, by events alone. `exact`: all that changes namespaces is heard of, so that children share
  * their maker's stage; else each process has one of its own, since it may have changed its namespaces unheard.
@@ -106,17 +109,18 @@ export class Lineage {
     return this.#tasks.get(pid)?.stage.set !== set;
   }
 
-  /** Which stage a set is, by a look; all events before it are known. Answers whether it can be said. */
-  bind({ pid, startTime, set, fromSec }: Sighting): boolean {
+  /** Which stage a set is, by a look; all events before it are known. */
+  bind({ pid, startTime, set, fromSec }: Sighting): Verdict {
     const task = this.#tasks.get(pid);
     if (!task) {
       // Its end was told already; for a moment it is still to be seen.
-      if (startTime > this.#sinceTicks) return true;
+      if (startTime > this.#sinceTicks) return 'told';
       this.#put(pid, { stage: named(firstStage(), set), sinceSec: 0, changing: undefined, leader: undefined });
-      return true;
+      return 'told';
     }
-    if (task.changing || task.sinceSec + CLOCK_SLACK_SEC >= fromSec) return false;
+    if (set.isDoubtful || task.changing || task.sinceSec + CLOCK_SLACK_SEC >= fromSec) return 'look again';
     const { stage } = task;
+    if (!stage.set && isYounger(stage, set)) return 'other set';
     if (!stage.set || stage.set.key === set.key) {
       named(stage, set);
     } else {
@@ -125,7 +129,7 @@ export class Lineage {
       named(task.stage, set);
       if (stage.pids.size === 0) stage.moved = task.stage;
     }
-    return true;
+    return 'told';
   }
 
   #born(pid: Pid, { child, fresh, thread, atSec }: TimedEvent & { kind: 'born' }): void {
@@ -189,6 +193,12 @@ export class Lineage {
       return;
     }
   }
+}
+
+/** Whether a stage began with namespaces that did not exist yet when the set was seen, where the kernel does not tell. */
+function isYounger(stage: Stage, { stage: first, identity }: NsSet): boolean {
+  if (!first || first.number >= stage.number || identity?.some((id) => id !== undefined)) return false;
+  return stage.fresh !== 0 && stage.foreign === 0;
 }
 
 /** A set may have several stages; the first is what it was made in. */

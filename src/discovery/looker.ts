@@ -4,6 +4,7 @@ import { readCgroups, readLinks, readProcess, type ProcessReading } from '../pro
 import { processIn, type Sight } from '../proc/sight.ts';
 import { monotonicSec } from '../time.ts';
 import { isPending, keyOf, type SetKey } from './key.ts';
+import type { Renewal } from './renewal.ts';
 import type { Member, NsSet, Sets } from './sets.ts';
 
 /** How far up unknown parents are looked at; the line above is the machine's. */
@@ -19,17 +20,26 @@ export interface Onlooker {
   missed(pid: Pid): void;
 }
 
+export interface LookerOptions {
+  readonly files: FileAccess;
+  readonly sets: Sets;
+  readonly renewal: Renewal;
+  readonly onlooker: Onlooker;
+}
+
 /** Looks at processes one by one, and keeps `sets` as that says. */
 export class Looker {
   readonly #files: FileAccess;
   readonly #sets: Sets;
+  readonly #renewal: Renewal;
   readonly #onlooker: Onlooker;
   /** Our own helpers, of whom nothing is to be seen. */
   readonly ignored = new Set<Pid>();
 
-  constructor(files: FileAccess, sets: Sets, onlooker: Onlooker) {
+  constructor({ files, sets, renewal, onlooker }: LookerOptions) {
     this.#files = files;
     this.#sets = sets;
+    this.#renewal = renewal;
     this.#onlooker = onlooker;
   }
 
@@ -64,8 +74,12 @@ export class Looker {
   glance(member: Member, nowMs: number): void {
     const fromSec = monotonicSec();
     const links = readLinks(this.#files, member.pid);
-    if (!links || keyOf(links, member) !== member.set.key) this.look(member.pid, nowMs);
-    else this.#onlooker.saw(member, member.set, fromSec);
+    if (!links || keyOf(links, member) !== member.set.key) {
+      this.look(member.pid, nowMs);
+      return;
+    }
+    this.#renewal.settle(member, nowMs);
+    this.#onlooker.saw(member, member.set, fromSec);
   }
 
   /** The set's oldest process that lives and is in it by now; `undefined` if there is none any more. */
@@ -88,7 +102,10 @@ export class Looker {
     const key = links && keyOf(links, seen);
     if (!key) this.#onlooker.missed(seen.pid);
     if (same && (key === undefined || key === same.set.key)) {
-      if (key) this.#onlooker.saw(seen, same.set, fromSec);
+      if (key) {
+        this.#renewal.settle(same, nowMs);
+        this.#onlooker.saw(seen, same.set, fromSec);
+      }
       return same;
     }
     const maker = same ? undefined : this.#maker(seen, nowMs, depth);
@@ -101,7 +118,10 @@ export class Looker {
     const orphan = maker !== undefined && maker.set.key === own ? maker.orphan : from.orphan;
     this.#requireAlive(own, nowMs);
     const member = this.#sets.place({ ...seen, cgroup }, own, { ...from, orphan }, nowMs);
-    if (key) this.#onlooker.saw(seen, member.set, fromSec);
+    if (key) {
+      if (!member.set.identity) this.#renewal.settle(member, nowMs);
+      this.#onlooker.saw(seen, member.set, fromSec);
+    }
     if (!same) this.#onlooker.met(member, nowMs);
     return member;
   }

@@ -10,6 +10,7 @@ import { Lineage } from './lineage.ts';
 import { Looker } from './looker.ts';
 import { Newcomers, YOUNG_MS } from './newcomers.ts';
 import { originOf, type Origin } from './origin.ts';
+import { Renewal, type RenewalOptions } from './renewal.ts';
 import { Sets, type Member, type NsSet } from './sets.ts';
 import { Sightings } from './sightings.ts';
 import { Sweep, SWEPT_PER_ROUND } from './sweep.ts';
@@ -35,6 +36,8 @@ export interface ObserverOptions {
   readonly isSteady: (member: Member) => boolean;
   /** Time of processors that a process has used, in nanoseconds; `undefined` if nobody tells. */
   readonly timeOf: (pid: Pid) => number | undefined;
+  /** See {@link RenewalOptions}. */
+  readonly identityOf: RenewalOptions['identityOf'];
 }
 
 /** Keeps `sets` as /proc has it, by looking at little at a time. The caller says when, and what time it is. */
@@ -46,6 +49,7 @@ export class Observer {
   readonly #newcomers = new Newcomers();
   #young = new Set<Member>();
   readonly #sweep: Sweep;
+  readonly #renewal: Renewal;
   readonly #timeOf: (pid: Pid) => number | undefined;
   readonly #lineage = new Lineage();
   readonly #sightings = new Sightings(this.#lineage);
@@ -54,24 +58,27 @@ export class Observer {
   #isStirred = true;
   readonly #isSteady: (member: Member) => boolean;
 
-  constructor({ files, machine, root, isSteady, timeOf }: ObserverOptions) {
+  constructor({ files, machine, root, isSteady, timeOf, identityOf }: ObserverOptions) {
     this.#isSteady = isSteady;
     this.#files = files;
     this.#timeOf = timeOf;
     this.#sweep = new Sweep(() => this.sets.members(), timeOf);
     this.#watch = new PidWatch(files);
     this.sets = new Sets(machine, root);
-    this.#looker = new Looker(files, this.sets, {
-      met: (member, nowMs) => {
+    const onlooker = {
+      met: (member: Member, nowMs: number) => {
         if (!isSteady(member)) this.#rejuvenate(member, nowMs);
       },
-      saw: (process, set, fromSec) => {
+      saw: (process: Pick<Member, 'pid' | 'startTime'>, set: NsSet, fromSec: number) => {
         if (this.isTracing) this.#sightings.add(process, set, fromSec);
       },
-      missed: (pid) => {
+      missed: (pid: Pid) => {
         if (this.isTracing) this.#sightings.addMissing(pid);
       },
-    });
+    };
+    const doubted = (pid: Pid) => this.#sightings.again.add(pid);
+    this.#renewal = new Renewal({ files, sets: this.sets, identityOf, isSteady, doubted });
+    this.#looker = new Looker({ files, sets: this.sets, renewal: this.#renewal, onlooker });
   }
 
   /** Our own helpers, of whom nothing is to be seen. */
@@ -146,6 +153,8 @@ export class Observer {
     if (this.#newcomers.wantsList()) this.#watch.distrust();
     const { candidates, wantsAll, stirred } = this.#watch.news(nowMs, this.isTracing);
     this.#isStirred ||= stirred;
+    for (const set of this.#sightings.ended) this.#renewal.renew(set, nowMs);
+    this.#sightings.ended.clear();
     for (const pid of wantsAll ? await this.#newOnes(nowMs) : candidates) this.#newcomers.add(pid, nowMs);
     const due = [...this.#again(READS_PER_ROUND / 2), ...this.#newcomers.take(nowMs, READS_PER_ROUND / 2)];
     await forEachPaced(due, (pid) => {
@@ -156,7 +165,9 @@ export class Observer {
     });
     await forEachPaced(this.#sweep.next(rounds), (member) => {
       this.#looker.glance(member, nowMs);
+      this.#renewal.ran(member);
     });
+    for (const set of this.#renewal.next(rounds)) this.#looker.liveOldest(set, nowMs);
     this.#wantMark();
     return stirred;
   }
@@ -182,6 +193,8 @@ export class Observer {
     if (!known) return;
     // Heard late: it was before that one was steady.
     if (event.kind === 'executed' && this.#isSteady(known)) return;
+    // Twice in a row gives the first ones' numbers again.
+    if (event.kind === 'changed' && event.done) this.#renewal.doubt(known);
     this.#rejuvenate(known, nowMs);
   }
 

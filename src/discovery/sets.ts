@@ -1,4 +1,5 @@
 import type { Pid, Serial } from '../ids.ts';
+import type { Identity } from './identity.ts';
 import { isPending, type SetKey } from './key.ts';
 import type { Stage } from './stage.ts';
 
@@ -37,6 +38,10 @@ export interface NsSet {
   parent: NsSet | undefined;
   /** What events told of how it was made. */
   stage: Stage | undefined;
+  /** Of its namespaces; `undefined` as long as nobody asked. */
+  identity: Identity | undefined;
+  /** It is to be asked whether its namespaces are still those that it was first seen with: numbers are given again. */
+  isDoubtful: boolean;
 }
 
 /** Who is in which set, as far as it was seen. Knows no files and no clock. */
@@ -108,6 +113,20 @@ export class Sets {
     this.emptied.delete(set);
     if (set.members.size > 0) this.fresh.add(set);
     else this.#unkey(set);
+  }
+
+  /** Its numbers were given again: who is in it is in another set that has them, and nobody in this one any more. */
+  renew(set: NsSet, nowMs: number): NsSet {
+    this.#unkey(set);
+    this.fresh.delete(set);
+    const next = this.#make(set.key, nowMs, set);
+    for (const member of set.members) {
+      Object.assign(member, { set: next, origin: set, orphan: false });
+      next.members.add(member);
+    }
+    set.members.clear();
+    if (set.serial !== undefined) this.emptied.add(set);
+    return next;
   }
 
   /** A process that was not seen before, or has another set than it had: `key`. `origin`: where it came from. */
@@ -195,7 +214,8 @@ export class Sets {
   }
 
   #make(key: SetKey, seenAtMs: number, parent: NsSet | undefined): NsSet {
-    const set: NsSet = { key, members: new Set(), seenAtMs, serial: undefined, parent, stage: undefined };
+    const unknown = { serial: undefined, stage: undefined, identity: undefined, isDoubtful: false };
+    const set: NsSet = { key, members: new Set(), seenAtMs, parent, ...unknown };
     this.#byKey.set(key, set);
     this.fresh.add(set);
     return set;

@@ -27,6 +27,8 @@ export class Sightings {
   #waiting: (Sighting | Missing)[] = [];
   /** Processes that changed just while they were looked at. */
   readonly again = new Set<Pid>();
+  /** Sets that are no more: others have their numbers. */
+  readonly ended = new Set<NsSet>();
 
   constructor(lineage: Lineage) {
     this.#lineage = lineage;
@@ -55,10 +57,16 @@ export class Sightings {
       if (sighting.toSec + CLOCK_SLACK_SEC >= event.atSec) break;
       known += 1;
       if (!sighting.set) this.#lineage.hide(sighting.pid);
-      else if (!this.#lineage.bind(sighting)) this.again.add(sighting.pid);
+      else this.#bind(sighting);
     }
     if (known > 0) this.#waiting.splice(0, known);
     this.#lineage.apply(event);
+  }
+
+  #bind(sighting: Sighting): void {
+    const verdict = this.#lineage.bind(sighting);
+    if (verdict === 'look again') this.again.add(sighting.pid);
+    if (verdict === 'other set') this.ended.add(sighting.set);
   }
 
   #push(seen: Sighting | Missing): void {

@@ -3,7 +3,10 @@ import { cpus } from 'node:os';
 import type { TraceEvent } from './trace-line.ts';
 import { TraceText } from './trace-text.ts';
 
-/** Kilobytes of the kernel's buffers, of all cpus: a second of what a fork bomb does on two. What does not fit is lost, and told so. */
+/**
+ * Kilobytes of the kernel's buffers, of all cpus: a second of what a fork bomb does on two. What does not fit is lost, and
+ * told so.
+ */
 const BUFFERS_KIB = 8_192;
 
 /** The least for each cpu. */
@@ -18,8 +21,8 @@ const UMOUNT_LIMIT_S = 5;
  * away there: a copy of a mount keeps a daemon alive that was unmounted. Nothing waits for that, since one whose daemon
  * stands still may take its time. A path in mountinfo has octal numbers in it, as printf(1) reads them.
  * $1 is the beginning of the instance's name, $2 `exact` for events that slow every system call, $3 our program, which reads
- * them in turns (src/init/events.c), $4 kilobytes for each cpu. It is of the daemon's session, which goes first when it must (src/kernel/priority.ts): who
- * reads late loses events.
+ * them in turns (src/init/events.c), $4 kilobytes for each cpu. It is of the daemon's session, which goes first when it must
+ * (src/kernel/priority.ts): who reads late loses events.
  * Every line of standard input becomes an event, and another one that says that the first is in its place. Not heard:
  * sched_process_exec, since a line of it has the path of the program, of which anybody could make lines that look like other
  * events.

@@ -1,5 +1,6 @@
 import { Volume } from 'memfs';
 import { vi } from 'vitest';
+import type { Identity } from '../../src/discovery/identity.ts';
 import { keyOf } from '../../src/discovery/key.ts';
 import { Observer } from '../../src/discovery/observer.ts';
 import type { FileAccess } from '../../src/files.ts';
@@ -41,10 +42,13 @@ export function machine() {
   const steady = new Set<number>();
   /** Who is in it ran until then, in nanoseconds; the others run all the time. */
   const asleep = new Map<number, number>();
+  /** Unique numbers of a process's namespaces, where the kernel tells them. */
+  const identities = new Map<number, Identity>();
   const observer = new Observer({
     ...{ files, machine: key, root: ROOT_SERIAL },
     isSteady: ({ pid }) => steady.has(pid),
     timeOf: (pid) => asleep.get(pid),
+    identityOf: (pid) => identities.get(pid) ?? [],
   });
   let nowMs = 1000;
   const pass = async (ms = 100) => {
@@ -71,6 +75,7 @@ export function machine() {
     observer,
     steady,
     asleep,
+    identities,
     pass,
     setOf,
     survey: () => observer.survey(nowMs),

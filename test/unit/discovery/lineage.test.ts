@@ -13,7 +13,8 @@ const MACHINE = '1,2,3,4,5,6,7,8';
 /** A set that has a process. */
 function set(key: string): NsSet {
   const members = new Set([{ pid: 0 } as unknown as Member]);
-  return { key: key as SetKey, members, seenAtMs: 0, serial: undefined, parent: undefined, stage: undefined };
+  const nothing = { serial: undefined, parent: undefined, stage: undefined, identity: undefined };
+  return { key: key as SetKey, members, seenAtMs: 0, isDoubtful: false, ...nothing };
 }
 
 /** Each call is a moment later than the one before it. */
@@ -169,11 +170,11 @@ describe('Lineage.bind', () => {
     seen(ONE, top);
     born(ONE, TWO);
     changing(TWO, UTS);
-    expect(seen(TWO, made)).toBe(false);
+    expect(seen(TWO, made)).toBe('look again');
     changed(TWO);
-    expect(seen(TWO, made, { fromSec: 4 })).toBe(false);
+    expect(seen(TWO, made, { fromSec: 4 })).toBe('look again');
     expect(made.stage).toBeUndefined();
-    expect(seen(TWO, made)).toBe(true);
+    expect(seen(TWO, made)).toBe('told');
   });
 
   test('takes who is still to be seen after his end for nobody who was there before', () => {
@@ -184,6 +185,39 @@ describe('Lineage.bind', () => {
     born(ONE, TWO, UTS);
     ended(TWO);
     seen(TWO, made, { startTime: 101 });
+    expect(made.stage).toBeUndefined();
+  });
+
+  /** ONE was seen in a set, made other namespaces, and is seen with the numbers of the first. */
+  const returned = ({ fresh, joins }: { readonly fresh: number; readonly joins: boolean }) => {
+    const it = history();
+    const made = set('1,9,3,4,5,6,7,8');
+    it.seen(ONE, made);
+    for (const joining of [false, joins]) {
+      it.changing(ONE, fresh, joining);
+      it.changed(ONE);
+    }
+    return { ...it, made };
+  };
+
+  test('knows that numbers were given again, where the kernel tells of no unique ones', () => {
+    const { seen, made } = returned({ fresh: UTS, joins: false });
+    expect(seen(ONE, made)).toBe('other set');
+    made.identity = [undefined, '7'];
+    expect(seen(ONE, made)).toBe('told');
+  });
+
+  test('takes who called setns(2) last for one who came back', () => {
+    const { seen, made } = returned({ fresh: UTS, joins: true });
+    expect(seen(ONE, made)).toBe('told');
+  });
+
+  test('says nothing of a set that may be another one by now', () => {
+    const { seen } = history();
+    const made = set('1,9,3,4,5,6,7,8');
+    made.isDoubtful = true;
+    seen(ONE, set(MACHINE));
+    expect(seen(ONE, made)).toBe('look again');
     expect(made.stage).toBeUndefined();
   });
 
