@@ -31,7 +31,8 @@ export async function run(
     subprocess.unref();
     throw new Error(`did not end within ${limitMs / 1000} s: ${command} ${args.slice(0, 4).join(' ')}`);
   }
-  if (result.failed) throw new Error(firstLine(String(result.stderr)) ?? `${command}: ${result.shortMessage ?? ''}`);
+  if (result.failed)
+    throw new Error(firstLine(String(result.stderr ?? '')) ?? `${command}: ${result.shortMessage ?? ''}`);
   return String(result.stdout);
 }
 
