@@ -29,7 +29,7 @@ export const discovery: Group = {
   method:
     'fork + unshare(2) of a UTS namespace + exit, with the daemon and without, in turns; the share of a core that the daemon ' +
     'takes, from /proc/PID/stat, ten seconds long: at first the garbage of the first picture is collected, which is no steady ' +
-    'state, which is the median of three times; the first picture as the daemon logs it; stat(2) of an entry that is not cached, every 2 ms, in a storm that goes on when they are done.',
+    'state, which is the median of three times; the first picture as the daemon logs it; stat(2) of an entry that is not cached, every 2 ms, in a storm that another session makes, and that goes on when they are done.',
   async *measure({ helpers, quick }: Bench) {
     const loops = quick ? 2_000 : 10_000;
     const loop = async () => timing(await helpers.maker('exits', String(loops)), 'exits');
