@@ -153,7 +153,7 @@ export class Observer {
     if (this.#newcomers.wantsList()) this.#watch.distrust();
     const { candidates, wantsAll, stirred } = this.#watch.news(nowMs, this.isTracing);
     this.#isStirred ||= stirred;
-    for (const set of this.#sightings.ended) this.#renewal.renew(set, nowMs);
+    for (const set of this.#sightings.ended) if (set.members.size > 0) this.#renewal.renew(set, nowMs);
     this.#sightings.ended.clear();
     for (const pid of wantsAll ? await this.#newOnes(nowMs) : candidates) this.#newcomers.add(pid, nowMs);
     const due = [...this.#again(READS_PER_ROUND / 2), ...this.#newcomers.take(nowMs, READS_PER_ROUND / 2)];

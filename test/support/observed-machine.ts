@@ -67,8 +67,18 @@ export function machine() {
     const born = { kind: 'born', pid: pid ?? 0, child: child ?? 0, fresh: 0, thread: false, atSec } as const;
     observer.hear(pid === undefined ? { kind: 'mark', atSec } : born, nowMs);
   };
+  /** Process `pid` makes a UTS namespace of its own. */
+  const change = (pid: number) => {
+    for (const kind of ['changing', 'changed'] as const) {
+      clockNs += 10_000_000n;
+      const done = kind === 'changed' ? { kind, done: true } : { kind, fresh: 0x0400_0000, joins: false };
+      observer.hear({ pid, atSec: Number(clockNs) / 1e9, ...done }, nowMs);
+      clockNs += 10_000_000n;
+    }
+  };
   return {
     tell,
+    change,
     volume,
     add,
     remove,

@@ -80,6 +80,39 @@ describe('Observer, where numbers of namespaces are given again', () => {
   });
 });
 
+describe('Observer, where events tell of it and the kernel has no unique numbers', () => {
+  /** Process 10 was seen in a set, made other namespaces twice, and was seen with the numbers of the first. */
+  const returned = async () => {
+    const it = machine();
+    it.add({ pid: 10, ppid: 1, ns: { uts: 100 } });
+    it.observer.beginTracing(true, () => undefined);
+    await it.survey();
+    it.tell();
+    const before = it.setOf(10)!;
+    expect(before.stage).toBeDefined();
+    for (let time = 0; time < 2; time++) it.change(10);
+    it.observer.look(10 as Pid, it.now());
+    it.tell();
+    return { ...it, before };
+  };
+
+  test('takes it to be in another set', async () => {
+    const { before, setOf, pass } = await returned();
+    await pass();
+    expect([setOf(10) === before, setOf(10)?.key]).toEqual([false, before.key]);
+  });
+
+  test('leaves alone who else has these numbers by then', async () => {
+    const { before, setOf, pass, add, remove, observer, now } = await returned();
+    remove(10);
+    observer.look(10 as Pid, now());
+    add({ pid: 12, ppid: 1, ns: { uts: 100 } });
+    observer.look(12 as Pid, now());
+    await pass();
+    expect([setOf(12) === before, observer.sets.get(before.key)]).toEqual([false, setOf(12)]);
+  });
+});
+
 test('identityOf asks only for the namespaces that are not the machine’s, and closes what it opens', () => {
   const kernel = new FakeKernel();
   kernel.namespaces.set('10/uts', { inode: 9, id: 90n });
