@@ -67,7 +67,9 @@ export const mount = defineCommand({
     if (await isMounted(machine, instance)) return alreadyMounted(former, asked);
     // What is only good to have is looked at by nsdir doctor.
     const needed = checksFor(adapter).filter(({ required }) => required);
-    refuseUnless(await runChecks(needed, machine, instance), instance);
+    const findings = await runChecks(needed, machine, instance);
+    // What was looked at while another `nsdir mount` was at work is not what either of them found.
+    if (!(await isMounted(machine, instance))) refuseUnless(findings, instance);
 
     const lock = await lockInstance(instance);
     try {
