@@ -13,7 +13,7 @@ export interface RenewalOptions {
   readonly sets: Sets;
   /** What tells the namespaces of a process that is in `key` from others that had these numbers. */
   readonly identityOf: (pid: Pid, key: SetKey) => Identity;
-  /** Nobody in whose set anything is in doubt. */
+  /** Whether a process is known to make no namespaces any more: as long as it lives, nobody else has its set's numbers. */
   readonly isSteady: (member: Member) => boolean;
   /** A process may be elsewhere by now. */
   readonly doubted: (pid: Pid) => void;
@@ -25,7 +25,7 @@ export interface RenewalOptions {
  */
 export class Renewal {
   readonly #options: RenewalOptions;
-  /** Sets of which an old process ran since they were asked. */
+  /** Sets of which an old process ran since they were asked; as many as there are at most. */
   readonly #unsettled = new Set<NsSet>();
 
   constructor(options: RenewalOptions) {
