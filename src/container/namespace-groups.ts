@@ -69,7 +69,7 @@ export class NamespaceGroups implements FileAccess {
     for (const placed of placing.entered()) this.#joined.set(placed.pid, placed);
   }
 
-  readFileSync(file: string, encoding: 'utf8' | 'latin1'): string {
+  readFileSync(file: string, encoding: Parameters<FileAccess['readFileSync']>[1]): string {
     const [, process] = /^\/proc\/(\d+)\/cgroup$/.exec(file) ?? [];
     if (process !== undefined) return this.#cgroupText(checkedPid(Number(process)), file);
     const name = path.basename(file);
