@@ -62,35 +62,50 @@ export interface ProcStatus {
 
 export function parseStatus(text: string): ProcStatus {
   const lines = `\n${text}`;
-  const list = (key: string) => {
-    const value = fieldOf(lines, key).trim();
-    return value === '' ? [] : value.split(/\s+/).map(Number);
+  let from = 0;
+  // Asked for in the order in which the kernel has them, so that it is gone through once. It escapes newlines in `Name`.
+  const field = (start: string): string => {
+    const ahead = lines.indexOf(start, from);
+    const at = ahead < 0 ? lines.indexOf(start) : ahead;
+    if (at < 0) return '';
+    const end = lines.indexOf('\n', at + 1);
+    from = end < 0 ? lines.length : end;
+    return lines.slice(at + start.length, from);
   };
-  const first = (key: string) => Number.parseInt(fieldOf(lines, key)) || 0;
-  const bits = (key: string) => BigInt(`0x${/^\s*([0-9a-f]+)/.exec(fieldOf(lines, key))?.[1] ?? '0'}`);
+  const list = (start: string) => numbersIn(field(start));
+  const first = (start: string) => list(start)[0] ?? 0;
+  const bits = (start: string) => BigInt(`0x${/[0-9a-f]+/.exec(field(start))?.[0] ?? '0'}`);
   return {
-    tgid: first('Tgid'),
-    pid: first('Pid'),
-    ppid: first('PPid'),
-    tracerPid: first('TracerPid'),
-    uids: list('Uid'),
-    gids: list('Gid'),
-    groups: list('Groups'),
-    nsPids: list('NSpid'),
-    threads: first('Threads'),
-    seccomp: first('Seccomp'),
-    capPermitted: bits('CapPrm'),
-    capEffective: bits('CapEff'),
+    tgid: first('\nTgid:'),
+    pid: first('\nPid:'),
+    ppid: first('\nPPid:'),
+    tracerPid: first('\nTracerPid:'),
+    uids: list('\nUid:'),
+    gids: list('\nGid:'),
+    groups: list('\nGroups:'),
+    nsPids: list('\nNSpid:'),
+    threads: first('\nThreads:'),
+    capPermitted: bits('\nCapPrm:'),
+    capEffective: bits('\nCapEff:'),
+    seccomp: first('\nSeccomp:'),
   };
 }
 
-/** The kernel escapes newlines in `Name`, so a line is a field. Searched for: of sixty, twelve are wanted. */
-function fieldOf(lines: string, key: string): string {
-  const start = `\n${key}:`;
-  const at = lines.indexOf(start);
-  if (at < 0) return '';
-  const end = lines.indexOf('\n', at + start.length);
-  return lines.slice(at + start.length, end < 0 ? undefined : end);
+const ZERO = '0'.charCodeAt(0);
+
+/** Decimal numbers between anything else. */
+function numbersIn(text: string): number[] {
+  const numbers: number[] = [];
+  let number = -1;
+  for (let at = 0; at <= text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit >= 0 && digit <= 9) number = Math.max(number, 0) * 10 + digit;
+    else if (number >= 0) {
+      numbers.push(number);
+      number = -1;
+    }
+  }
+  return numbers;
 }
 
 /** The inode number in a link such as `net:[4026531840]` (namespaces(7)), `undefined` for anything else. */

@@ -49,6 +49,25 @@ describe('parseStatus', () => {
     });
   });
 
+  test('reads them in whatever order they are, and 0 for what is not there', () => {
+    const lines = [
+      'Uid:\t1\t2\t3\t4',
+      'Tgid:\t12',
+      'Seccomp:\t2',
+      'NSpid:\t13\t3',
+      'CapEff:\t0000000000000080',
+      'Threads:\t2',
+    ];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(lines, { minLength: lines.length }), (shuffled) => {
+        expect(parseStatus(`${shuffled.join('\n')}\n`)).toMatchObject({
+          ...{ tgid: 12, pid: 0, uids: [1, 2, 3, 4], gids: [], nsPids: [13, 3], threads: 2, seccomp: 2 },
+          ...{ capPermitted: 0n, capEffective: 0x80n },
+        });
+      }),
+    );
+  });
+
   test('has no groups where the line is empty', () => {
     expect(parseStatus('Groups:\t \n').groups).toEqual([]);
   });
