@@ -48,14 +48,13 @@ const CAP_DAC_READ_SEARCH = 2;
 /** Whether the caller may search a directory of this owner and mode (path_resolution(7), by the file-system ids). */
 export function maySearch(
   asked: Asked,
-  { uids, gids, groups, ...rest }: Credentials,
+  caller: Credentials,
   directory: { readonly uid: number; readonly gid: number; readonly mode: number },
 ): boolean {
-  const [, , , uid = -1] = uids;
-  const [, , , gid = -1] = gids;
-  const isMember = gid === directory.gid || groups.includes(directory.gid);
+  const [, , , uid = -1] = caller.uids;
+  const [, , , gid = -1] = caller.gids;
+  const isMember = gid === directory.gid || caller.groups.includes(directory.gid);
   const shift = uid === directory.uid ? 6 : isMember ? 3 : 0;
   if (((directory.mode >> shift) & 1) !== 0) return true;
-  const whole = { uids, gids, groups, ...rest };
-  return [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH].some((capability) => capableIn(asked, whole, 'self', capability));
+  return [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH].some((capability) => capableIn(asked, caller, 'self', capability));
 }
