@@ -8,7 +8,7 @@ import { credentialsFrom, maySearch, type Credentials } from '../proc/credential
 import type { ProcStat } from '../proc/parse.ts';
 import { isMapped, rootOf } from '../proc/id-map.ts';
 import { pidView } from '../proc/pid-view.ts';
-import { isAlive, isKernelThread, isZombie, namespaceInode } from '../proc/process.ts';
+import { isAlive, isKernelThread, isZombie, namespaceInode, ownNamespace } from '../proc/process.ts';
 import { readLinks } from '../proc/scan.ts';
 import { callerSight, namespaceIn, sightOf, type CallerSight, type Sight } from '../proc/sight.ts';
 import { whyNotTrace } from '../proc/tracing-rule.ts';
@@ -185,18 +185,25 @@ function isOurs({ files, instance }: Machine, { pid, ppid, comm }: ProcStat): bo
 
 /**
  * The container whose directory is the mount point for this process: the deepest around it whose mount namespace it is in,
- * and that has one of its own; else the machine.
+ * and that has one of its own; else the machine. EPERM for a caller that was killed meanwhile.
  */
 export function viewRootOf(machine: Machine, pid: Pid, sight?: CallerSight): Container {
-  const { registry } = machine.store;
-  const own =
-    (sight ? machine.found.withCaller(pid, machine.declaredOf(sight.cgroups), sight) : machine.containerOf(pid)) ??
-    registry.root;
+  const { files } = machine;
+  const { root } = machine.store.registry;
+  const inode = sight ? sight.mountNamespace : namespaceInode(files, pid, 'mnt');
+  // Where the daemon is, no container has one of its own.
+  if (inode === undefined || inode === ownNamespace(files, 'mnt')) return root;
+  const own = (sight ? containerOfCaller(machine, pid, sight) : machine.containerOf(pid)) ?? root;
   if (!own.parent) return own;
-  const inode = sight ? namespaceIn(sight, 'mnt') : namespaceInode(machine.files, pid, 'mnt');
   const has = ({ init, found, kinds = [] }: Container) =>
-    init !== undefined && !found && kinds.includes('mnt') && namespaceInode(machine.files, init.pid, 'mnt') === inode;
-  return chainOf(own).findLast(has) ?? registry.root;
+    init !== undefined && !found && kinds.includes('mnt') && namespaceInode(files, init.pid, 'mnt') === inode;
+  return chainOf(own).findLast(has) ?? root;
+}
+
+function containerOfCaller(machine: Machine, pid: Pid, sight: CallerSight): Container {
+  const { cgroups } = sight;
+  if (cgroups === undefined) throw new FsError('EPERM', 'the caller was killed');
+  return machine.found.withCaller(pid, machine.declaredOf(cgroups), sight);
 }
 
 /** A namespace of a container, by its kind and inode number. */

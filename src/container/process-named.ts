@@ -4,8 +4,8 @@ import { pid as checkedPid, PID_MAX, type Pid } from '../ids.ts';
 import { findPaced } from '../pace.ts';
 import { accountFor } from '../proc/accounts.ts';
 import { allPids } from '../proc/census.ts';
-import { ownPidNamespace, pidView } from '../proc/pid-view.ts';
-import { namespaceInode, readStatus } from '../proc/process.ts';
+import { pidView } from '../proc/pid-view.ts';
+import { namespaceInode, ownNamespace, readStatus } from '../proc/process.ts';
 import type { CallerSight } from '../proc/sight.ts';
 import type { Account } from '../shares.ts';
 import type { Machine } from './machine.ts';
@@ -68,7 +68,7 @@ function meaning({ files }: Machine, caller: Pid, text: string, sight?: CallerSi
   const number = Number(text);
   if (!/^[0-9]{1,10}$/.test(text) || number < 1 || number > PID_MAX) return undefined;
   const own = sight ? sight.pidNamespace : namespaceInode(files, caller, 'pid');
-  return own === ownPidNamespace(files) ? { pid: checkedPid(number) } : { number };
+  return own === ownNamespace(files, 'pid') ? { pid: checkedPid(number) } : { number };
 }
 
 function seenAs(machine: Machine, caller: Pid, number: number): (pid: Pid) => boolean {

@@ -2,7 +2,7 @@ import { FsError } from '../errno.ts';
 import type { FileAccess } from '../files.ts';
 import type { Pid } from '../ids.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { namespaceInode, readStatus } from './process.ts';
+import { namespaceInode, ownNamespace, readStatus } from './process.ts';
 
 /** How one process sees the others: a pid of the daemon's namespace to what the viewer knows it by, if at all. */
 export type PidView = (target: Pid) => number | undefined;
@@ -20,7 +20,7 @@ export function pidView(
   inode = reader === 0 ? undefined : namespaceInode(files, reader, 'pid'),
 ): PidView {
   if (inode === undefined) return SEES_NOTHING;
-  if (inode === ownPidNamespace(files)) return SEES_ALL;
+  if (inode === ownNamespace(files, 'pid')) return SEES_ALL;
   const depth = readStatus(files, reader)?.nsPids.length ?? 0;
   if (depth === 0) return SEES_NOTHING;
   return (target) => {
@@ -29,15 +29,6 @@ export function pidView(
     // At the reader's depth there may be another namespace, its sibling.
     return seen !== undefined && descendsFrom(kernel, target, nsPids.length - depth, inode) ? seen : undefined;
   };
-}
-
-const OWN = new WeakMap<FileAccess, number>();
-
-/** Inode number of the daemon's own, in which it stays. */
-export function ownPidNamespace(files: FileAccess): number | undefined {
-  const inode = OWN.get(files) ?? namespaceInode(files, 'self', 'pid');
-  if (inode !== undefined) OWN.set(files, inode);
-  return inode;
 }
 
 /** One pid for one reader: see {@link pidView}. */

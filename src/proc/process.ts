@@ -56,3 +56,14 @@ export function namespacesOf(files: FileAccess, pid: Pid): NamespaceInodes {
 export function namespaceInode(files: FileAccess, pid: Pid | 'self', link: string): number | undefined {
   return parseNamespaceLink(readlinkIfAllowed(files, `/proc/${pid}/ns/${link}`) ?? '');
 }
+
+const OWN = new WeakMap<FileAccess, Map<string, number>>();
+
+/** Inode number of the daemon's own namespace, in which it stays. */
+export function ownNamespace(files: FileAccess, link: string): number | undefined {
+  const own = OWN.get(files) ?? new Map<string, number>();
+  OWN.set(files, own);
+  const inode = own.get(link) ?? namespaceInode(files, 'self', link);
+  if (inode !== undefined) own.set(link, inode);
+  return inode;
+}

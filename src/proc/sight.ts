@@ -6,22 +6,32 @@ import type { ProcStat, ProcStatus } from './parse.ts';
 import { isZombie, namespaceInode, readStat, readStatus } from './process.ts';
 import { readLinks, type ProcessReading } from './scan.ts';
 
-/** Of a thread that waits for us, so that nothing need tell it from a later one with its pid. */
-export interface CallerSight {
+/** Inode numbers of namespaces that it is in itself; `undefined` where one may not look. */
+interface Credited {
   readonly status: ProcStatus;
-  /** Text of /proc/PID/cgroup. */
-  readonly cgroups: string;
-  /** See `readLinks`; `undefined` where the daemon may not look. Of a caller, who stays as he is, read when first asked for. */
-  readonly links: readonly string[] | undefined;
-  /** Inode number of the user namespace it is in; likewise. */
   readonly userNamespace: number | undefined;
-  /** Inode number of the pid namespace it is in itself. */
   readonly pidNamespace: number | undefined;
 }
 
+/**
+ * Of a thread that waits for us, so that nothing need tell it from a later one with its pid. It stays as it is, so what few
+ * ask for is read when it is first asked for.
+ */
+export interface CallerSight extends Credited {
+  readonly mountNamespace: number | undefined;
+  /** Text of /proc/PID/cgroup; `undefined` if it is gone: it was killed. */
+  readonly cgroups: string | undefined;
+  /** See `readLinks`; `undefined` where the daemon may not look. */
+  readonly links: readonly string[] | undefined;
+}
+
 /** A process at one moment: all that decisions about it are made of, read once. */
-export interface Sight extends CallerSight {
+export interface Sight extends Credited {
   readonly stat: ProcStat;
+  /** Text of /proc/PID/cgroup. */
+  readonly cgroups: string;
+  /** See `readLinks`; `undefined` where the daemon may not look. */
+  readonly links: readonly string[] | undefined;
   /** CLOCK_MONOTONIC before the first was read. */
   readonly sinceSec: number;
 }
@@ -41,17 +51,35 @@ export function sightOf(files: FileAccess, pid: Pid): Sight | undefined {
 /** `undefined` if it is gone all the same: it was killed. */
 export function callerSight(files: FileAccess, pid: Pid): CallerSight | undefined {
   const status = readStatus(files, pid);
-  const cgroups = status && readIfThere(files, `/proc/${pid}/cgroup`);
-  if (!status || cgroups === undefined) return undefined;
-  const [pidNamespace, userNamespace] = [namespaceInode(files, pid, 'pid'), namespaceInode(files, pid, 'user')];
-  let read: Pick<CallerSight, 'links'> | undefined;
-  return {
-    ...{ status, cgroups, pidNamespace, userNamespace },
-    get links() {
-      read ??= { links: readLinks(files, pid) };
-      return read.links;
-    },
-  };
+  return status && new Caller(files, pid, status);
+}
+
+class Caller implements CallerSight {
+  readonly status: ProcStatus;
+  readonly userNamespace: number | undefined;
+  readonly pidNamespace: number | undefined;
+  readonly mountNamespace: number | undefined;
+  readonly #files: FileAccess;
+  readonly #pid: Pid;
+  #cgroups: string | undefined;
+  #links: readonly string[] | undefined;
+
+  constructor(files: FileAccess, pid: Pid, status: ProcStatus) {
+    this.#files = files;
+    this.#pid = pid;
+    this.status = status;
+    this.userNamespace = namespaceInode(files, pid, 'user');
+    this.pidNamespace = namespaceInode(files, pid, 'pid');
+    this.mountNamespace = namespaceInode(files, pid, 'mnt');
+  }
+
+  get cgroups(): string | undefined {
+    return (this.#cgroups ??= readIfThere(this.#files, `/proc/${this.#pid}/cgroup`));
+  }
+
+  get links(): readonly string[] | undefined {
+    return (this.#links ??= readLinks(this.#files, this.#pid));
+  }
 }
 
 /** Inode number of the namespace of this kind; `undefined` if it has none yet, or may not be looked at. */
