@@ -13,7 +13,7 @@ const STOPPED = 2;
 const RUN = 3;
 const END = 4;
 const COMMAND_BYTES = 72;
-const [PLACE_AT, INSTRUCTION_AT, MASK_AT] = [48, 56, 64];
+const [PID_AT, SIZE_AT, PLACE_AT, INSTRUCTION_AT, MASK_AT] = [4, 8, 48, 56, 64];
 /** Of 64 bits: the head of a step. A word of the registers takes two, its number and its value. */
 const STEP_WORDS = 2;
 const ANSWER_BYTES = 16;
@@ -33,8 +33,8 @@ const SPENT_AFTER: ReadonlySet<number> = new Set([constants.errno.EBUSY, constan
 
 const NOTHING = Buffer.alloc(0);
 
-/** As they are sent. */
-const STEPS = new WeakMap<readonly Step[], Buffer>();
+/** What is to be run, as it was sent last: most who enter come from the same place. */
+const RUNS = new WeakMap<Program, { readonly more: RunsOnlyIf; readonly bytes: Buffer }>();
 
 /** `struct command`, by name. */
 interface Command {
@@ -48,6 +48,12 @@ interface Command {
   readonly facts?: number;
   readonly joins?: number;
   readonly place?: bigint | Buffer;
+}
+
+/** Of RUN: whether facts have to be so, and the name of the cgroup.procs that is joined. */
+interface RunsOnlyIf {
+  readonly facts: number;
+  readonly joins: string | undefined;
 }
 
 interface Waiting {
@@ -113,7 +119,7 @@ export class TracerProcess implements TracerLink {
   }
 
   async run(program: Program): Promise<void> {
-    this.#send(this.#running(program));
+    this.#send(this.#running(program, { facts: 0, joins: undefined }));
     await this.#answer(RUN);
   }
 
@@ -137,12 +143,18 @@ export class TracerProcess implements TracerLink {
     return this.#command(SEIZE, { placeWord, before, ...more });
   }
 
-  #running(
-    { steps, place, placeWord, resultWord, callNote = 0 }: Program,
-    { facts = 0, joins }: { readonly facts?: number; readonly joins?: string | undefined } = {},
-  ): Buffer {
-    const body = STEPS.get(steps) ?? Buffer.concat(steps.map(stepBytes));
-    STEPS.set(steps, body);
+  #running(program: Program, more: RunsOnlyIf): Buffer {
+    const sent = RUNS.get(program);
+    const isSame = sent?.more.facts === more.facts && sent.more.joins === more.joins;
+    const bytes = isSame ? sent.bytes : this.#runBytes(program, more);
+    if (!isSame) RUNS.set(program, { more, bytes });
+    bytes.writeInt32LE(this.#pid, PID_AT);
+    bytes.writeInt32LE(this.#size, SIZE_AT);
+    return bytes;
+  }
+
+  #runBytes({ steps, place, placeWord, resultWord, callNote = 0 }: Program, { facts, joins }: RunsOnlyIf): Buffer {
+    const body = Buffer.concat(steps.map(stepBytes));
     const file = Buffer.from(joins === undefined ? '' : `${joins}\0`);
     const lengths = { steps: body.length, facts, joins: file.length };
     const head = this.#command(RUN, { count: steps.length, resultWord, placeWord, callNote, ...lengths, place });
@@ -213,7 +225,7 @@ export class TracerProcess implements TracerLink {
     if (bytes.length > 0) this.#read = Buffer.concat([this.#read, bytes]);
     for (;;) {
       if (this.#read.length < ANSWER_BYTES) return;
-      const [what, error, length] = [0, 4, 8].map((at) => this.#read.readInt32LE(at)) as [number, number, number];
+      const [what, error, length] = [this.#read.readInt32LE(0), this.#read.readInt32LE(4), this.#read.readInt32LE(8)];
       const waiting = this.#waiting[0];
       if (waiting?.what !== what || this.#read.length < ANSWER_BYTES + length) return;
       const body = this.#read.subarray(ANSWER_BYTES, ANSWER_BYTES + length);
