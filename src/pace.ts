@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** How long work over many items may hold the event loop before requests get their turn. */
-const SLICE_MS = 2;
+const SLICE_MS = 0.5;
 
 /** Visits every item, letting the event loop run whenever {@link SLICE_MS} have passed. Nothing is awaited for few items. */
 export async function forEachPaced<T>(items: Iterable<T>, visit: (item: T) => void): Promise<void> {
