@@ -3,9 +3,8 @@ import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
 import { subtree } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
-import { hide, TOMBSTONE_MS } from '../../src/container/hiding.ts';
+import { hide } from '../../src/container/hiding.ts';
 import { FsError } from '../../src/errno.ts';
-import type { Serial } from '../../src/ids.ts';
 import { backingFiles } from '../../src/kernel/backing-files.ts';
 import { CpuLatency } from '../../src/kernel/cpu-latency.ts';
 import { openRawIo } from '../../src/kernel/raw-io.ts';
@@ -13,7 +12,7 @@ import { runFiles } from '../../src/instance.ts';
 import type { Created, Opened, Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { directoryId, entryOf, type NodeId } from '../../src/tree/node-id.ts';
+import { entryOf, type NodeId } from '../../src/tree/node-id.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -32,6 +31,7 @@ import type { HandleArgs, PollArgs } from './ops/files.ts';
 import { serveWhole } from './ops/serve.ts';
 import { Passthrough } from './passthrough.ts';
 import { Pollers } from './pollers.ts';
+import { Reappearing } from './reappearing.ts';
 import { RepeatedNews } from './repeated-news.ts';
 import { readTombstones } from './tombstones.ts';
 import type { Handed, ToMain, Tombstone, ToWorker, WorkerData } from './worker-protocol.ts';
@@ -75,7 +75,7 @@ export class DeviceSession {
   readonly #processesChanged = new RepeatedNews<NodeId>((id) => {
     this.#tellChanged(id);
   });
-  readonly #reappearing = new Set<NodeId>();
+  readonly #reappearing: Reappearing;
 
   constructor({ fd, machine, traceFile, incarnation, withoutResend }: SessionOptions) {
     const files = runFiles(machine.instance);
@@ -88,6 +88,9 @@ export class DeviceSession {
     this.#notifier = new Notifier(io, fd, machine.log);
     this.#pollers = new Pollers(files.pollers, (wake) => {
       this.#notifier.push(`poll ${wake}`, notifyPoll(wake));
+    });
+    this.#reappearing = new Reappearing(machine.store.registry, (id) => {
+      this.#tellChanged(id);
     });
     const firstHandle = incarnation * HANDLES_PER_DAEMON + 2;
     this.#tree = new CheckpointTree(new Tree(machine, this.#listener(), firstHandle), machine, firstHandle);
@@ -158,7 +161,7 @@ export class DeviceSession {
       },
       hidden: (serial, bits, atMs) => {
         this.#tell({ hidden: { serial, bits, atMs } });
-        this.#reappearLater(serial);
+        this.#reappearing.later(serial);
       },
     };
   }
@@ -270,24 +273,6 @@ export class DeviceSession {
     const container = registry.get(serial);
     if (!container) return;
     hide(container, bits, atMs, seen);
-    this.#reappearLater(serial);
-  }
-
-  #reappearLater(serial: Serial): void {
-    const { registry } = this.#machine.store;
-    const id = directoryId(serial);
-    if (this.#reappearing.has(id)) return;
-    this.#reappearing.add(id);
-    // Twice: the serving thread tells of a row's first unlink at once, and may have unlinked more until then.
-    for (const round of [1, 2]) {
-      setTimeout(() => {
-        this.#reappearing.delete(id);
-        if (!registry.get(serial)) return;
-        for (const directory of directoriesOf(serial)) this.#listener().directoryChanged(directory);
-      }, round * REAPPEAR_MS).unref();
-    }
+    this.#reappearing.later(serial);
   }
 }
-
-/** A little after a tombstone's end, so that what is listed then is what resolves. */
-const REAPPEAR_MS = TOMBSTONE_MS + 50;
