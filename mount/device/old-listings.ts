@@ -7,8 +7,16 @@ import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
 import { directoryId, nodeId, type NodeId } from '../../src/tree/node-id.ts';
 
-/** Directories of which the kernel's listing, attributes or name is old after a change, which `registry` has. */
-export function oldListings(registry: Registry, change: Change, atMs: number): NodeId[] {
+/**
+ * Directories of which the kernel's listing, attributes or name is old after a change, which `registry` has. `isKept`: whether
+ * it may have a listing of the container's `.proxy`.
+ */
+export function oldListings(
+  registry: Registry,
+  change: Change,
+  atMs: number,
+  isKept: (container: Container) => boolean,
+): NodeId[] {
   const container = registry.get(change.serial);
   switch (change.op) {
     case 'found':
@@ -20,7 +28,9 @@ export function oldListings(registry: Registry, change: Change, atMs: number): N
         ? []
         : [...cameOrWent(registry.get(change.parent), atMs), directoryId(change.serial)];
     case 'enter':
-      return proxiesOf(container);
+      return outwards(container)
+        .filter(isKept)
+        .map(({ serial }) => nodeId(serial, proxy.entry));
     default:
       return container && altersListing(change) && !isBeingRemoved(container, atMs)
         ? directoriesOf(container.serial)
@@ -37,9 +47,9 @@ function isBeingRemoved(container: Container, atMs: number): boolean {
   return hiddenNow(container, atMs) !== 0;
 }
 
-/** Of the container, and of all it is in: a listing without anybody is kept. */
-function proxiesOf(container: Container | undefined): NodeId[] {
-  const ids: NodeId[] = [];
-  for (let at = container; at; at = at.parent) ids.push(nodeId(at.serial, proxy.entry));
-  return ids;
+/** It, and all it is in: `.proxy` lists who entered it or one below. */
+function outwards(container: Container | undefined): Container[] {
+  const containers: Container[] = [];
+  for (let at = container; at; at = at.parent) containers.push(at);
+  return containers;
 }

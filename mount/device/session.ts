@@ -1,7 +1,7 @@
 import { constants, openSync, rmSync } from 'node:fs';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { Change } from '../../src/container/change.ts';
-import { subtree } from '../../src/container/container.ts';
+import { subtree, type Container } from '../../src/container/container.ts';
 import type { Machine } from '../../src/container/machine.ts';
 import { hide } from '../../src/container/hiding.ts';
 import { FsError } from '../../src/errno.ts';
@@ -12,7 +12,7 @@ import { runFiles } from '../../src/instance.ts';
 import type { Created, Opened, Request, TreeListener } from '../../src/tree/filesystem.ts';
 import { proxy } from '../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../src/tree/control/table.ts';
-import { entryOf, type NodeId } from '../../src/tree/node-id.ts';
+import { entryOf, serialOf, type NodeId } from '../../src/tree/node-id.ts';
 import { CheckpointTree } from '../../src/tree/checkpoint-tree.ts';
 import { Tree } from '../../src/tree/tree.ts';
 import { Replier } from './channel.ts';
@@ -20,6 +20,7 @@ import { Reader, Writer } from './cursor.ts';
 import { decodeRequest, type Decoded } from './decode.ts';
 import type { Passing } from './encode.ts';
 import { notifyInvalidInode, notifyNewEpoch, notifyPoll } from './encode-notify.ts';
+import { GivenListings } from './given-listings.ts';
 import { freeSlot } from './in-flight.ts';
 import { readNegotiated } from './negotiate.ts';
 import { Interruption } from './interruption.ts';
@@ -75,6 +76,7 @@ export class DeviceSession {
   readonly #processesChanged = new RepeatedNews<NodeId>((id) => {
     this.#tellChanged(id);
   });
+  readonly #givenListings = new GivenListings();
   readonly #reappearing: Reappearing;
 
   constructor({ fd, machine, traceFile, incarnation, withoutResend }: SessionOptions) {
@@ -145,8 +147,9 @@ export class DeviceSession {
   #distrustCaches(): void {
     const { store } = this.#machine;
     if (store.wasTorn) this.#notifier.push('names', notifyNewEpoch());
-    for (const { serial } of subtree(store.registry.root)) {
-      for (const id of directoriesOf(serial)) this.#listener().directoryChanged(id);
+    for (const container of subtree(store.registry.root)) {
+      this.#givenListings.given(container, -Infinity);
+      for (const id of directoriesOf(container.serial)) this.#listener().directoryChanged(id);
     }
   }
 
@@ -155,6 +158,10 @@ export class DeviceSession {
       directoryChanged: (id) => {
         this.#tellChanged(id);
         if (entryOf(id) === proxy.entry) this.#processesChanged.told(id);
+      },
+      listed: (id) => {
+        const container = this.#machine.store.registry.get(serialOf(id));
+        if (container) this.#givenListings.given(container, performance.now());
       },
       wake: (wake) => {
         this.#pollers.wake(wake);
@@ -262,8 +269,9 @@ export class DeviceSession {
     if (changes.length === 0) return;
     this.#tell({ changes });
     const { registry } = this.#machine.store;
+    const isKept = (container: Container) => this.#givenListings.isKept(container, performance.now());
     for (const change of changes) {
-      for (const id of oldListings(registry, change, Date.now())) this.#listener().directoryChanged(id);
+      for (const id of oldListings(registry, change, Date.now(), isKept)) this.#listener().directoryChanged(id);
     }
   }
 

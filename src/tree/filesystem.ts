@@ -133,6 +133,8 @@ export interface Statfs {
 export interface TreeListener {
   /** The directory's listing or attributes changed other than by a request of the kernel on that directory. */
   directoryChanged(id: NodeId): void;
+  /** A listing of processes is given: that it changes has to be told from now on. */
+  listed?(id: NodeId): void;
   /** A poller that asked with this `wake` should ask again. */
   wake(wake: number): void;
   /** Control entries, as bits, were unlinked at that time by a request that this tree answered itself. */

@@ -240,6 +240,7 @@ export class Tree implements Filesystem {
     if (within !== proxy) return this.#view.readdir(id, cookie);
     // Processes end without a word, and other readers have other pids: the kernel must not keep what lists any.
     if (!this.#proxy.isQuiet(container)) this.#listener.directoryChanged(id);
+    this.#listener.listed?.(id);
     return this.#proxy.readdir(request, container, cookie);
   }
 

@@ -54,6 +54,28 @@ it('lists in each container those that entered it or what is in it', async () =>
   expect(await tree.ok(`readlink web/.proxy/${pid} web/job/.proxy/${pid}`)).toBe('../job\n..');
 });
 
+it.each(['the same daemon', 'the next daemon'])(
+  'lists who entered where nobody was listed before, by %s',
+  async (which) => {
+    await using tree = await mounted();
+    await tree.ok('mkdir web web/job; echo running > web/job/.state');
+    const list = () => tree.ok('ls .proxy web/.proxy web/job/.proxy');
+    const nobody = '.proxy:\n\nweb/.proxy:\n\nweb/job/.proxy:';
+    expect([await list(), await list()]).toEqual([nobody, nobody]);
+    if (which === 'the next daemon') await tree.killDaemon();
+    for (const each of [1, 2]) {
+      const { pid } = tree.background('sleep', '1000');
+      await tree.ok(`echo ${pid} > web/job/.procs`);
+      const pids = (await tree.ok('ls web/job/.proxy')).split('\n');
+      expect(pids).toContain(String(pid));
+      expect(pids).toHaveLength(each);
+      expect(await list()).toBe(
+        ['.proxy:', ...pids, '', 'web/.proxy:', ...pids, '', 'web/job/.proxy:', ...pids].join('\n'),
+      );
+    }
+  },
+);
+
 it('is listed in the root only, and cannot be removed', async () => {
   await using tree = await mounted();
   await tree.ok('mkdir web');

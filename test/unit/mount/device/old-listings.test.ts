@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { oldListings } from '../../../../mount/device/old-listings.ts';
 import type { Change } from '../../../../src/container/change.ts';
 import { hide, TOMBSTONE_MS } from '../../../../src/container/hiding.ts';
-import type { Serial } from '../../../../src/ids.ts';
+import { ROOT_SERIAL, type Pid, type Serial } from '../../../../src/ids.ts';
+import { proxy } from '../../../../src/tree/control/proxy.ts';
 import { directoriesOf } from '../../../../src/tree/control/table.ts';
-import { directoryId } from '../../../../src/tree/node-id.ts';
+import { directoryId, nodeId } from '../../../../src/tree/node-id.ts';
 import { registryOf } from '../../../support/registry-of.ts';
 
 const at = { sec: 2, nsec: 0 };
@@ -23,7 +24,7 @@ function unlinked(sinceMs: number) {
   hide(find('web'), 0b100, 0);
   const old = (change: Change) => {
     registry.apply(change);
-    return oldListings(registry, change, sinceMs);
+    return oldListings(registry, change, sinceMs, () => false);
   };
   return { old };
 }
@@ -44,7 +45,17 @@ describe('oldListings', () => {
     const { registry } = registryOf('web/job');
     const drop: Change = { op: 'drop', serial: JOB, at };
     registry.apply(drop);
-    expect(oldListings(registry, drop, 0)).toEqual([]);
-    expect(oldListings(registry, { ...drop, parent: WEB }, 0)).toEqual([directoryId(WEB), directoryId(JOB)]);
+    const old = (change: Change) => oldListings(registry, change, 0, () => false);
+    expect(old(drop)).toEqual([]);
+    expect(old({ ...drop, parent: WEB })).toEqual([directoryId(WEB), directoryId(JOB)]);
+  });
+
+  test('are those of processes, of the container that was entered and all around it, that the kernel may keep', () => {
+    const { registry } = registryOf('web/job');
+    const enter: Change = { op: 'enter', serial: JOB, pid: 7 as Pid, startTime: 1, by: 'symlink', begun: false };
+    registry.apply(enter);
+    const proxies = [JOB, WEB, ROOT_SERIAL].map((serial) => nodeId(serial, proxy.entry));
+    expect(oldListings(registry, enter, 0, () => true)).toEqual(proxies);
+    expect(oldListings(registry, enter, 0, ({ name }) => name === 'web')).toEqual([proxies[1]]);
   });
 });
