@@ -1,6 +1,6 @@
 import { systemErrno } from './errno.ts';
 
-/** Node makes one of a mere name at each call. */
+/** Of the name alone Node makes such an object at each call. */
 const UTF8 = { encoding: 'utf8' } as const;
 
 /**

@@ -191,7 +191,7 @@ export function viewRootOf(machine: Machine, pid: Pid, sight?: CallerSight): Con
   const { files } = machine;
   const { root } = machine.store.registry;
   const inode = sight ? sight.mountNamespace : namespaceInode(files, pid, 'mnt');
-  // Where the daemon is, no container has one of its own.
+  // The daemon's is no container's own; and of one that may not be looked at, none can be known.
   if (inode === undefined || inode === ownNamespace(files, 'mnt')) return root;
   const own = (sight ? containerOfCaller(machine, pid, sight) : machine.containerOf(pid)) ?? root;
   if (!own.parent) return own;
