@@ -122,7 +122,7 @@ const PRESSES_LIMIT = 60;
 
 /**
  * Runs criu in a mount namespace of its own with its own /run. It is a process of its own right: it goes on if the daemon
- * dies. Throws EIO with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then, it goes
+ * dies. Throws EIO or EBUSY with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then, it goes
  * on, because a process it has hold of might not survive its death.
  */
 export async function runCriu({ command, runner, known, workDir, log, limitMs, press, undo }: CriuRun): Promise<void> {
@@ -155,7 +155,15 @@ export async function runCriu({ command, runner, known, workDir, log, limitMs, p
     throw new FsError('ETIMEDOUT', `it took more than ${limitMs} ms, and goes on; its log is ${workDir}/${log}`);
   }
   if (outcome instanceof Error) await undo?.();
-  throw new FsError('EIO', explain(workDir, log) ?? (outcome instanceof Error ? outcome.message : 'criu failed'));
+  throw failureOf(explain(workDir, log) ?? (outcome instanceof Error ? outcome.message : 'criu failed'));
+}
+
+/** What it refuses is so for a moment only, as a rule: what the kernel answered a process that has not read it yet. */
+const FLEETING = /^netlink: The socket has data to read/;
+
+/** By its first word of why it failed: EBUSY for what may pass, else EIO. */
+export function failureOf(why: string): FsError {
+  return FLEETING.test(why) ? new FsError('EBUSY', `${why}; try again`) : new FsError('EIO', why);
 }
 
 /** One line of why criu failed, from its log or its output. */

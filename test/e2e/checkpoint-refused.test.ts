@@ -11,10 +11,10 @@ eachWithTree((mount, directory) => {
 });
 
 /** tar, and mv to disk, fail; `.error` says why; the container runs on, and nothing is left of the attempt. */
-async function isRefused(why: RegExp): Promise<void> {
+async function isRefused(why: RegExp, error = 'Input/output error'): Promise<void> {
   const tar = await tree.sh(`tar cf ${disk.at('web.tar')} web`);
   expect(tar.status).not.toBe(0);
-  expect(tar.stderr).toContain('Input/output error');
+  expect(tar.stderr).toContain(error);
   expect(await tree.ok('cat web/.error')).toMatch(why);
   const mv = await tree.sh(`mkdir ${disk.at('moved')}; mv web ${disk.at('moved')}/`);
   expect(mv.status).not.toBe(0);
@@ -57,6 +57,19 @@ describe('a container that cannot be saved runs on, and says in one line why, wh
     await eventually(async () => (await tree.ok('wc -l < web/.procs')) === '2', 'it has begun');
     await new Promise((resolve) => setTimeout(resolve, 500));
     await isRefused(/^EIO: Cannot checkpoint "web": criu: .+/);
+  });
+
+  it('it has not read what the kernel answered it, which may be otherwise the next time', async () => {
+    const ask =
+      'import socket, struct, time; s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); ' +
+      's.send(struct.pack("=LHHLLBxHiII", 32, 18, 0x301, 1, 0, 0, 0, 0, 0, 0)); time.sleep(1000)';
+    await detached(tree, 'web', ['python3', '-c', ask], '--net');
+    await eventually(async () => (await tree.ok('wc -l < web/.procs')) === '2', 'it has begun');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await isRefused(
+      /^EBUSY: Cannot checkpoint "web": criu: netlink: The socket has data to read; try again$/,
+      'Device or resource busy',
+    );
   });
 });
 

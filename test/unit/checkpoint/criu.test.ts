@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { firstError, oldestFor } from '../../../src/checkpoint/criu.ts';
+import { failureOf, firstError, oldestFor } from '../../../src/checkpoint/criu.ts';
 
 describe('firstError', () => {
   test('is what went wrong first, without time, place, noise and consequences', () => {
@@ -40,4 +40,13 @@ describe('oldestFor', () => {
     for (const [, kernel = '', oldest = ''] of rows) expect(oldestFor(kernel).join('.')).toBe(oldest);
     expect(oldestFor('5.4').join('.')).toBe(/else\n {2}oldest=([\d.]+)/.exec(script)?.[1]);
   });
+});
+
+test('what criu refuses is EIO, and EBUSY where it may pass', () => {
+  const log = '(00.1) Error (criu/sk-netlink.c:127): netlink: The socket has data to read\n';
+  expect(failureOf(firstError(log) ?? '')).toMatchObject({
+    errno: 'EBUSY',
+    message: 'netlink: The socket has data to read; try again',
+  });
+  expect(failureOf('File x has bad size')).toMatchObject({ errno: 'EIO', message: 'File x has bad size' });
 });
