@@ -39,7 +39,12 @@ it('passes a new window size on', async () => {
   const shown = await typing(
     tree,
     ['bash', '--norc'],
-    ['trap "stty size" WINCH; echo ready-$((1+1))|ready-2', 'RESIZE 40 100|40 100', 'exit|'],
+    [
+      // At each prompt bash sets the size again that it reads, and says at the end of that that what is pasted be marked.
+      'trap "stty size" WINCH; echo ready-$((1+1))|ready-2\r\n\u001b[?2004h',
+      'RESIZE 40 100|40 100',
+      'exit|',
+    ],
   );
   expect(shown).toContain('40 100');
 });

@@ -195,7 +195,9 @@ def namespaces():
         open("/mnt/own", "w").write("own mount")
         while True:
             os.read(ask[0], 1)
-            own = open("/mnt/own").read() + " " + ",".join(name for _, name in socket.if_nameindex())
+            # Not by netlink: criu refuses a socket of that with an answer that was not read yet.
+            names = [line.split(":")[0].strip() for line in open("/proc/self/net/dev").readlines()[2:]]
+            own = open("/mnt/own").read() + " " + ",".join(names)
             os.write(answer[1], own.encode())
 
     def check():
