@@ -86,11 +86,13 @@ it('kills grandchildren whose init is dead already', async () => {
 });
 
 it('kills a fork bomb whose init is dead already', async () => {
+  using files = scratch();
   await using tree = await mounted();
-  const [shell = '', option = '', text = ''] = workload('fork-bomb');
-  const behind = [shell, option, `(\n${text}\n) &\nsleep 0.5`];
-  await detached(tree, 'web', behind, '--ns', 'uts');
+  const [shell = '', option = '', text = '', ...words] = workload('fork-bomb', '7', files.at('go'));
+  await detached(tree, 'web', [shell, option, `(\n${text}\n) &\nsleep 0.5`, ...words], '--ns', 'uts');
   await eventually(async () => (await tree.ok('cat web/.exit')) === '0', 'the init is dead');
+  // Its dead wait for the machine's own init, each with its pid: it does not go off before somebody is there to end it.
+  writeFileSync(files.at('go'), '');
   await bombed(tree, 100);
   await removed(tree);
 });
@@ -110,11 +112,13 @@ it('kills processes that are inside operations on this very mount', async () => 
 });
 
 it('kills with "stopped" too, and keeps the containers', async () => {
+  using files = scratch();
   await using tree = await mounted();
   await tree.ok('mkdir web web/job web/never');
   // With a pid namespace the kernel would kill the job too.
-  await detached(tree, 'web', workload('fork-bomb'), '--ns', 'mnt,uts');
+  await detached(tree, 'web', workload('fork-bomb', '7', files.at('go')), '--ns', 'mnt,uts');
   await detached(tree, 'web/job', workload('deaf'));
+  writeFileSync(files.at('go'), '');
   await bombed(tree, 200);
   const begun = performance.now();
   await tree.ok('echo stopped > web/.state');
