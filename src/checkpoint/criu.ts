@@ -122,8 +122,8 @@ const PRESSES_LIMIT = 60;
 
 /**
  * Runs criu in a mount namespace of its own with its own /run. It is a process of its own right: it goes on if the daemon
- * dies. Throws EIO or EBUSY with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then, it goes
- * on, because a process it has hold of might not survive its death.
+ * dies. Throws EIO or EBUSY with its first error, ETIMEDOUT if it takes longer than `limitMs`; if it could not be ended then,
+ * it goes on, because a process it has hold of might not survive its death.
  */
 export async function runCriu({ command, runner, known, workDir, log, limitMs, press, undo }: CriuRun): Promise<void> {
   const out = openSync(`${workDir}/criu.out`, 'a', 0o600);

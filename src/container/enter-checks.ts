@@ -191,10 +191,10 @@ export function viewRootOf(machine: Machine, pid: Pid, sight?: CallerSight): Con
   const { files } = machine;
   const { root } = machine.store.registry;
   const inode = sight ? sight.mountNamespace : namespaceInode(files, pid, 'mnt');
-  // The daemon's is no container's own; and of one that may not be looked at, none can be known.
-  if (inode === undefined || inode === ownNamespace(files, 'mnt')) return root;
+  // The daemon's is no container's own.
+  if (inode !== undefined && inode === ownNamespace(files, 'mnt')) return root;
   const own = (sight ? containerOfCaller(machine, pid, sight) : machine.containerOf(pid)) ?? root;
-  if (!own.parent) return own;
+  if (!own.parent || inode === undefined) return root;
   const has = ({ init, found, kinds = [] }: Container) =>
     init !== undefined && !found && kinds.includes('mnt') && namespaceInode(files, init.pid, 'mnt') === inode;
   return chainOf(own).findLast(has) ?? root;

@@ -55,5 +55,10 @@ describe('viewRootOf', () => {
     const sight = callerSight(it.files, inside);
     it.kill(inside);
     expect(() => viewRootOf(it, inside, sight)).toThrow('the caller was killed');
+    // Before it was even looked in which mount namespace it is.
+    const { status, userNamespace, pidNamespace } = sight!;
+    const unseen = { mountNamespace: undefined, cgroups: undefined, links: undefined };
+    const early = () => viewRootOf(it, inside, { status, userNamespace, pidNamespace, ...unseen });
+    expect(early).toThrow('the caller was killed');
   });
 });
